@@ -62,6 +62,11 @@ pub(crate) fn nanos_since_epoch(time: SystemTime) -> i128 {
     })
 }
 
+/// The time that many nanoseconds after 1970. `None` for what is before, or beyond all calendars.
+pub(crate) fn from_nanos(nanos: i128) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(u64::try_from(nanos).ok()?))
+}
+
 fn signed(forward: Option<Duration>, backward: impl FnOnce() -> Duration) -> i128 {
     forward.map_or_else(|| -nanos(backward()), nanos)
 }

@@ -45,6 +45,13 @@ impl ServerClock {
         let stepped = anchor::nanos_since_epoch(wall) - self.local.nanos_at(instant);
         self.offset.map(|offset| offset.shifted(-stepped).skew())
     }
+
+    /// What the server's clock most likely shows at `instant`. `None` before the first observation.
+    #[must_use]
+    pub fn time_at(&self, instant: std::time::Instant) -> Option<SystemTime> {
+        let offset = self.offset?;
+        anchor::from_nanos(self.local.nanos_at(instant).saturating_add(offset.middle()))
+    }
 }
 
 #[cfg(test)]
@@ -98,6 +105,13 @@ mod tests {
             skew.is_server_behind() && skew.magnitude() > 3590 * SECOND,
             "{skew}"
         );
+    }
+
+    #[test]
+    fn it_tells_the_time() {
+        let (mut clock, now, wall) = clock();
+        clock.observe(&Observation::new(wall + 7 * SECOND, Duration::ZERO, now, now));
+        assert_eq!(clock.time_at(now + 5 * SECOND), Some(wall + 12 * SECOND));
     }
 
     #[test]

@@ -46,11 +46,11 @@ impl OffsetInterval {
     /// The middle and the distance to either end.
     #[must_use]
     pub fn skew(self) -> Skew {
-        let error = (self.upper - self.lower) / 2;
-        Skew {
-            offset: self.lower + error,
-            error,
-        }
+        Skew { offset: self.middle(), error: (self.upper - self.lower) / 2 }
+    }
+
+    pub(super) fn middle(self) -> i128 {
+        self.lower + (self.upper - self.lower) / 2
     }
 }
 

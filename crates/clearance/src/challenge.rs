@@ -1,0 +1,115 @@
+//! What a refusal's `WWW-Authenticate` says (RFC 9110 §11.6.1, RFC 6750 §3).
+
+use http::{HeaderMap, header::WWW_AUTHENTICATE};
+
+/// What the challenges of a refusal say of the token (RFC 6750 §3.1).
+#[cfg(feature = "skew-auth")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    /// It is invalid, or nothing is said.
+    Token,
+    InsufficientScope,
+    OtherScheme,
+}
+
+#[cfg(feature = "skew-auth")]
+/// Reads all challenges of a reply. Nothing readable means that the token itself is not good.
+pub(crate) fn read(headers: &HeaderMap) -> Challenge {
+    let (mut bearer, mut other) = (false, false);
+    for value in headers.get_all(WWW_AUTHENTICATE) {
+        let Ok(value) = value.to_str() else { continue };
+        let mut in_bearer = false;
+        for element in elements(value) {
+            let (scheme, parameter) = split_scheme(element);
+            if let Some(scheme) = scheme {
+                in_bearer = scheme.eq_ignore_ascii_case("bearer");
+                bearer |= in_bearer;
+                other |= !in_bearer;
+            }
+            if in_bearer && is_insufficient_scope(parameter) {
+                return Challenge::InsufficientScope;
+            }
+        }
+    }
+    if other && !bearer { Challenge::OtherScheme } else { Challenge::Token }
+}
+
+#[cfg(feature = "retry-401")]
+/// The scope that a challenge asks for, if it names one.
+pub(crate) fn wanted_scope(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    values.find_map(|value| elements(value).find_map(|element| parameter(split_scheme(element).1, "scope")))
+}
+
+/// The elements of a list, commas within quotes aside.
+fn elements(list: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    list.split(move |c| {
+        let within = quoted;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        c == ',' && !within
+    })
+    .map(str::trim)
+    .filter(|element| !element.is_empty())
+}
+
+/// `Bearer realm="x"` has a scheme and a parameter, `Bearer` a scheme, `error="x"` a parameter.
+fn split_scheme(element: &str) -> (Option<&str>, &str) {
+    let end = element.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(element.len());
+    let (word, rest) = element.split_at(end);
+    if rest.trim_start().starts_with('=') { (None, element) } else { (Some(word), rest.trim_start()) }
+}
+
+#[cfg(feature = "skew-auth")]
+fn is_insufficient_scope(element: &str) -> bool {
+    parameter(element, "error").is_some_and(|error| error.eq_ignore_ascii_case("insufficient_scope"))
+}
+
+fn parameter<'a>(element: &'a str, name: &str) -> Option<&'a str> {
+    let (key, value) = element.split_once('=')?;
+    key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"'))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (WWW_AUTHENTICATE, HeaderValue::from_str(value).unwrap())).collect()
+    }
+
+    #[test]
+    fn challenges_are_told_apart() {
+        for (values, expected) in [
+            (&[][..], Challenge::Token),
+            (&[""], Challenge::Token),
+            (&["Bearer"], Challenge::Token),
+            (&["Bearer realm=\"a, Basic b\""], Challenge::Token),
+            (&["bearer realm=\"x\", error=\"invalid_token\""], Challenge::Token),
+            (&["Bearer error=\"insufficient_scope\""], Challenge::InsufficientScope),
+            (&["Basic realm=\"x\", BEARER realm=\"\\\"y\", Error = insufficient_scope"], Challenge::InsufficientScope),
+            (&["Basic realm=\"x\"", "Bearer scope=\"a b\", error=\"insufficient_scope\""], Challenge::InsufficientScope),
+            (&["Basic error=\"insufficient_scope\""], Challenge::OtherScheme),
+            (&["Bearer x=\"error=insufficient_scope\""], Challenge::Token),
+            (&["Negotiate"], Challenge::OtherScheme),
+            (&["Basic realm=\"x\"", "Digest nonce=\"y\""], Challenge::OtherScheme),
+            (&["Basic realm=\"x\", Bearer"], Challenge::Token),
+            (&["\"unclosed, Basic"], Challenge::OtherScheme),
+        ] {
+            assert_eq!(read(&headers(values)), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn the_wanted_scope_is_read() {
+        assert_eq!(wanted_scope(&headers(&["Bearer realm=\"x\", scope=\"users:read admin\""])), Some("users:read admin"));
+        assert_eq!(wanted_scope(&headers(&["Bearer"])), None);
+    }
+}

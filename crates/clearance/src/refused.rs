@@ -1,0 +1,165 @@
+//! What an auth layer tells of a refused token, and what a retrying layer waits for.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use clearance_core::TokenError;
+
+/// In the extensions of a reply whose token was refused: a handle to what is done about it.
+///
+/// The refresh is already under way when the reply is handed up. [`settled`](Self::settled) ends when it is known
+/// whether sending the request again is worth it. [`SkewAuthLayer`](crate::SkewAuthLayer) writes it and
+/// [`Retry401Layer`](crate::Retry401Layer) reads it; another auth layer can speak it through the constructors.
+///
+/// ```
+/// use clearance::{RefusalReason, TokenRefused};
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// assert!(TokenRefused::replay().settled().await.is_ok());
+///
+/// let refused = TokenRefused::refused(RefusalReason::InsufficientScope);
+/// assert!(matches!(refused.settled().await, Err(RefusalReason::InsufficientScope)));
+/// assert!(refused.advice().contains("scope"));
+///
+/// let refused = TokenRefused::when("asking the vault", || async { Ok(()) });
+/// assert!(refused.settled().await.is_ok());
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct TokenRefused(Arc<Kind>);
+
+enum Kind {
+    Known(Result<(), RefusalReason>),
+    When { advice: String, settle: Box<dyn Fn() -> BoxFuture + Send + Sync> },
+}
+
+type BoxFuture = Pin<Box<dyn Future<Output = Result<(), RefusalReason>> + Send>>;
+
+/// Why sending a refused request again is of no use. In the extensions of a reply that was returned for that reason.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum RefusalReason {
+    /// The request went out without a token of the layer: with the caller's own, or to another origin.
+    NotAttached,
+    /// The server wants a scope that the token does not have (`insufficient_scope`, RFC 6750 §3.1).
+    InsufficientScope,
+    /// The server's challenge names other schemes than `Bearer` (RFC 9110 §11.6.1).
+    OtherScheme,
+    /// A newer token was refused as well, or may not be asked for yet.
+    RefusedAgain,
+    /// Refusals have forced too many refreshes of late.
+    HeldOff,
+    /// No other token could be had.
+    RefreshFailed(TokenError),
+    /// It was not known in time whether another token would do.
+    Undecided,
+}
+
+/// Ends when it is known whether a replay is worth sending. Made by [`TokenRefused::settled`].
+pub struct Settled(Settling);
+
+enum Settling {
+    Known(Option<Result<(), RefusalReason>>),
+    Waiting(BoxFuture),
+}
+
+// ===== impl TokenRefused =====
+
+impl TokenRefused {
+    /// A replay is worth sending at once.
+    #[must_use]
+    pub fn replay() -> Self {
+        Self(Arc::new(Kind::Known(Ok(()))))
+    }
+
+    /// A replay is of no use.
+    #[must_use]
+    pub fn refused(reason: RefusalReason) -> Self {
+        Self(Arc::new(Kind::Known(Err(reason))))
+    }
+
+    /// A replay is worth sending when the future that `settle` makes ends well; `advice` says what is under way.
+    pub fn when<F, Fut>(advice: impl Into<String>, settle: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), RefusalReason>> + Send + 'static,
+    {
+        let settle = Box::new(move || Box::pin(settle()) as BoxFuture);
+        Self(Arc::new(Kind::When { advice: advice.into(), settle }))
+    }
+
+    /// Ends in `Ok` when a replay is worth sending, or in the reason why it is not.
+    #[must_use]
+    pub fn settled(&self) -> Settled {
+        Settled(match &*self.0 {
+            Kind::Known(result) => Settling::Known(Some(result.clone())),
+            Kind::When { settle, .. } => Settling::Waiting(settle()),
+        })
+    }
+
+    /// What happened when the reply came, in a sentence for people.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        match &*self.0 {
+            Kind::Known(Ok(())) => "a newer token is there: send the request again".to_owned(),
+            Kind::Known(Err(reason)) => reason.to_string(),
+            Kind::When { advice, .. } => advice.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for TokenRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TokenRefused").field(&self.advice()).finish()
+    }
+}
+
+// ===== impl RefusalReason =====
+
+impl fmt::Display for RefusalReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAttached => "the refused request carried no token of this layer: check its address and its own Authorization field",
+            Self::InsufficientScope => "the token lacks a scope that this request needs: grant it to the client",
+            Self::OtherScheme => "the server does not take bearer tokens here: check the address",
+            Self::RefusedAgain => "new tokens are refused as well: check the client's roles, the address and the clocks",
+            Self::HeldOff => "refusals forced too many refreshes: some route refuses every token, or tokens are revoked in a row",
+            Self::RefreshFailed(error) => return write!(f, "no other token could be had: {error}"),
+            Self::Undecided => "no other token came in time",
+        })
+    }
+}
+
+impl std::error::Error for RefusalReason {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::RefreshFailed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+// ===== impl Settled =====
+
+impl Future for Settled {
+    type Output = Result<(), RefusalReason>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            // Polled once more after its end it says the safe thing.
+            Settling::Known(result) => Poll::Ready(result.take().unwrap_or(Err(RefusalReason::Undecided))),
+            Settling::Waiting(future) => future.as_mut().poll(cx),
+        }
+    }
+}
+
+impl fmt::Debug for Settled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settled").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,55 @@
+//! What is logged of a refusal that stays one.
+
+use http::{Response, StatusCode};
+
+use crate::{RefusalReason, TokenRefused};
+
+/// A reply that is returned without a replay.
+pub(super) fn passed_on<B>(response: &Response<B>) {
+    match response.status() {
+        StatusCode::UNAUTHORIZED => {
+            let reason = response.extensions().get::<RefusalReason>().map(ToString::to_string);
+            let advice = || response.extensions().get::<TokenRefused>().map(TokenRefused::advice);
+            let why = reason.or_else(advice).unwrap_or_else(|| "the request cannot be sent twice".to_owned());
+            unauthorised(response, &why);
+        }
+        StatusCode::FORBIDDEN => {
+            let scope = wanted_scope(response).unwrap_or("not named");
+            tracing::warn!(
+                correlation_id = correlation_id(response),
+                scope,
+                "403: the token is good but may not do this; check the client's roles, permissions and scopes"
+            );
+        }
+        _ => {}
+    }
+}
+
+/// The reply to a replay.
+pub(super) fn replayed<B>(response: &Response<B>) {
+    if response.status() == StatusCode::UNAUTHORIZED {
+        unauthorised(response, "the replay was refused too");
+    }
+}
+
+fn unauthorised<B>(response: &Response<B>, why: &str) {
+    tracing::warn!(
+        correlation_id = correlation_id(response),
+        why,
+        "401 returned; check the credentials, the client's roles and scopes, the address and the clocks"
+    );
+}
+
+/// The identifier by which the server's people find this exchange: `X-Correlation-Id`, `X-Request-Id` and their like.
+fn correlation_id<B>(response: &Response<B>) -> Option<&str> {
+    let mut fields = response.headers().iter();
+    let (_, value) = fields.find(|(name, _)| {
+        let name = name.as_str();
+        ["correlation-id", "correlationid", "request-id", "requestid"].iter().any(|end| name.ends_with(end))
+    })?;
+    value.to_str().ok()
+}
+
+fn wanted_scope<B>(response: &Response<B>) -> Option<&str> {
+    crate::challenge::wanted_scope(response.headers())
+}

@@ -1,0 +1,124 @@
+//! A call that has to wait for its token.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use clearance_core::TokenError;
+use http::Request;
+use tower_service::Service;
+
+use super::{BoxError, future::Sent, service::attach};
+use crate::token_cache::{Grant, Shared, Waiting};
+
+/// Waits for a token, makes a service of its own ready, and calls it at once. A readiness that took long to come may
+/// have outlived the token: then it is given back and the token waited for anew.
+pub(super) struct Cold<S, B> {
+    unready: S,
+    service: S,
+    shared: Arc<Shared>,
+    request: Option<Request<B>>,
+    min: Duration,
+    step: Step,
+}
+
+/// What was granted, and what the wait for it must not forget.
+type Granted = (Result<Grant, TokenError>, Waiting);
+
+/// A call that is under way.
+type Called<F> = (F, Option<Sent>);
+
+enum Step {
+    Token(Pin<Box<dyn Future<Output = Granted> + Send>>),
+    Readiness { grant: Option<Seated>, waiting: Waiting, waited: bool },
+}
+
+/// A grant that frees its seat if it is not used.
+struct Seated {
+    shared: Arc<Shared>,
+    grant: Option<Grant>,
+}
+
+impl<S, B> Cold<S, B> {
+    pub(super) fn new(unready: S, shared: Arc<Shared>, request: Request<B>, min: Duration, waiting: Waiting) -> Self
+    where
+        S: Clone,
+    {
+        let step = Step::Token(Box::pin(shared.clone().grant(min, waiting)));
+        Self { service: unready.clone(), unready, shared, request: Some(request), min, step }
+    }
+}
+
+impl<S, B> Cold<S, B>
+where
+    S: Service<Request<B>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<Called<S::Future>, BoxError>> {
+        loop {
+            match &mut self.step {
+                Step::Token(granted) => {
+                    let (grant, waiting) = ready!(granted.as_mut().poll(cx));
+                    let grant = Some(Seated { shared: self.shared.clone(), grant: Some(grant?) });
+                    self.step = Step::Readiness { grant, waiting, waited: false };
+                }
+                Step::Readiness { grant, waiting, waited } => {
+                    let Poll::Ready(ready) = self.service.poll_ready(cx) else {
+                        *waited = true;
+                        return Poll::Pending;
+                    };
+                    ready.map_err(Into::into)?;
+                    let mut granted = grant.take().and_then(Seated::take);
+                    if *waited && !granted.as_ref().is_some_and(|granted| granted.on_trial) {
+                        granted = self.shared.try_grant(self.min, waiting).transpose()?;
+                    }
+                    let Some(granted) = granted else {
+                        self.service = self.unready.clone();
+                        self.step = Step::Token(Box::pin(self.shared.clone().grant(self.min, *waiting)));
+                        continue;
+                    };
+                    let Some(mut request) = self.request.take() else {
+                        return Poll::Ready(Err("polled after its end".into()));
+                    };
+                    let sent = attach(&mut request, &self.shared, granted);
+                    return Poll::Ready(Ok((self.service.call(request), sent)));
+                }
+            }
+        }
+    }
+}
+
+// Nothing in here is pinned in place: the only future is boxed.
+impl<S, B> Unpin for Cold<S, B> {}
+
+impl<S, B> Future for Cold<S, B>
+where
+    S: Service<Request<B>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Output = Result<Called<S::Future>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().advance(cx)
+    }
+}
+
+impl Seated {
+    fn take(mut self) -> Option<Grant> {
+        self.grant.take()
+    }
+}
+
+impl Drop for Seated {
+    fn drop(&mut self) {
+        if let Some(grant) = self.grant.take() {
+            if grant.on_trial {
+                self.shared.seat_left(grant.token.id);
+            }
+        }
+    }
+}

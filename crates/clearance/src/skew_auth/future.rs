@@ -1,0 +1,146 @@
+//! The future of a reply.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use clearance_core::{OriginSlot, TokenError};
+use http::{Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{BoxError, cold::Cold};
+use crate::{
+    RefusalReason, TokenRefused, challenge,
+    token_cache::{CachedToken, Grant, Shared, Waiting},
+};
+
+pin_project! {
+    /// The future of [`SkewAuth`](super::SkewAuth).
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<S, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        Sent { #[pin] future: S::Future, sent: Option<Sent> },
+        Waiting { cold: Pin<Box<Cold<S, B>>> },
+        Failed { error: Option<TokenError> },
+    }
+}
+
+impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
+    pub(super) fn sent(future: S::Future, sent: Option<Sent>) -> Self {
+        Self { state: State::Sent { future, sent } }
+    }
+
+    pub(super) fn waiting(unready: S, shared: Arc<Shared>, request: Request<B>, min: Duration, waiting: Waiting) -> Self
+    where
+        S: Clone,
+    {
+        Self { state: State::Waiting { cold: Box::pin(Cold::new(unready, shared, request, min, waiting)) } }
+    }
+
+    pub(super) fn failed(error: TokenError) -> Self {
+        Self { state: State::Failed { error: Some(error) } }
+    }
+}
+
+impl<S, B, ResBody> Future for ResponseFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<ResBody>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Output = Result<Response<ResBody>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProj::Sent { future, sent } => {
+                    let mut response = ready!(future.poll(cx)).map_err(Into::into)?;
+                    match sent.take() {
+                        Some(sent) => sent.answered(&mut response),
+                        None if is_refusal(&response) => {
+                            response.extensions_mut().insert(TokenRefused::refused(RefusalReason::NotAttached));
+                        }
+                        None => {}
+                    }
+                    return Poll::Ready(Ok(response));
+                }
+                StateProj::Waiting { cold } => {
+                    let (future, sent) = ready!(cold.as_mut().poll(cx))?;
+                    this.state.set(State::Sent { future, sent });
+                }
+                StateProj::Failed { error } => {
+                    let error = error.take().unwrap_or_else(|| TokenError::unavailable("polled after its end"));
+                    return Poll::Ready(Err(error.into()));
+                }
+            }
+        }
+    }
+}
+
+impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+/// What a refusal looks like. 407 is a proxy's matter and never touches a token.
+fn is_refusal<B>(response: &Response<B>) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED
+}
+
+/// A token that is on its way with a request.
+pub(super) struct Sent {
+    shared: Arc<Shared>,
+    token: Arc<CachedToken>,
+    slot: OriginSlot,
+    on_trial: bool,
+}
+
+impl Sent {
+    pub(super) fn new(shared: Arc<Shared>, grant: Grant, slot: OriginSlot) -> Self {
+        Self { shared, token: grant.token, slot, on_trial: grant.on_trial }
+    }
+
+    fn answered<B>(mut self, response: &mut Response<B>) {
+        let on_trial = std::mem::take(&mut self.on_trial);
+        let id = self.token.id;
+        if is_refusal(response) {
+            let refused = self.shared.refused(id, self.slot, challenge::read(response.headers()));
+            tracing::debug!(token = id, advice = %refused.advice(), "token refused");
+            response.extensions_mut().insert(refused);
+        } else if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
+            if on_trial || !self.token.was_accepted(self.slot) {
+                self.shared.accepted(id, self.slot);
+            }
+        } else if on_trial {
+            self.shared.not_refused(id);
+        }
+    }
+}
+
+impl Drop for Sent {
+    /// A call that ends without an answer leaves the trial of its token to the next one.
+    fn drop(&mut self) {
+        if self.on_trial {
+            self.shared.seat_left(self.token.id);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The layer.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use clearance_core::{AnyTokenSource, TokenSource, clock::WallClock};
+use tower_layer::Layer;
+
+use super::{SkewAuth, Status};
+use crate::token_cache::Shared;
+
+/// Attaches a bearer token to requests and keeps it fresh. See the [module](super).
+///
+/// Its clones, and all services made from them, share one token and one refresh in flight.
+#[derive(Clone)]
+#[must_use]
+pub struct SkewAuthLayer {
+    shared: Arc<Shared>,
+}
+
+impl SkewAuthLayer {
+    /// A layer over `source`, which is not asked before the first request.
+    pub fn new(source: impl TokenSource) -> Self {
+        Self { shared: Arc::new(Shared::new(AnyTokenSource::new(source))) }
+    }
+
+    /// Renew a token in the background when it has this long to live, and at the latest in the middle of its life.
+    /// Default: min(5 min, lifetime / 5). Applies to all clones, from the next token on.
+    pub fn soft_margin(self, margin: Duration) -> Self {
+        self.shared.with(|cache, _| cache.set_soft_margin(margin));
+        self
+    }
+
+    /// Let calls wait for a new token when the old one has this long to live. Default: min(30 s, lifetime / 10).
+    /// Applies to all clones, from the next token on.
+    pub fn hard_margin(self, margin: Duration) -> Self {
+        self.shared.with(|cache, _| cache.set_hard_margin(margin));
+        self
+    }
+
+    /// How long a call is held while another one tries a token after a refusal. Default: 5 s.
+    pub fn patience(self, patience: Duration) -> Self {
+        self.shared.with(|cache, _| cache.set_patience(patience));
+        self
+    }
+
+    /// Read the wall clock here instead of from the system: for tests. Monotonic time is always tokio's.
+    pub fn wall_clock(self, clock: impl WallClock) -> Self {
+        self.shared.set_wall_clock(Arc::new(clock));
+        self
+    }
+
+    /// How the token fares, for a health page.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status::of(&self.shared)
+    }
+
+    /// Ends all hold-offs: the next call that needs a token asks for one. For after a secret was corrected.
+    pub fn retry_now(&self) {
+        self.shared.with(|cache, _| cache.retry_now());
+    }
+}
+
+impl<S> Layer<S> for SkewAuthLayer {
+    type Service = SkewAuth<S>;
+
+    fn layer(&self, inner: S) -> SkewAuth<S> {
+        SkewAuth::new(inner, self.shared.clone())
+    }
+}
+
+impl fmt::Debug for SkewAuthLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SkewAuthLayer").field("status", &self.status()).finish_non_exhaustive()
+    }
+}

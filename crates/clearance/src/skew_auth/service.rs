@@ -1,0 +1,123 @@
+//! The service.
+
+use std::{
+    fmt, mem,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use clearance_core::{Audience, OriginSlot, TokenSource, Withheld};
+use http::{Request, Response, header::AUTHORIZATION};
+use tower_service::Service;
+
+use super::{
+    BoxError, MinRemaining,
+    future::{ResponseFuture, Sent},
+};
+use crate::token_cache::{CachedToken, Grant, Shared};
+
+/// Attaches a bearer token to requests and keeps it fresh. See the [module](super).
+#[derive(Clone)]
+pub struct SkewAuth<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S> SkewAuth<S> {
+    pub(super) fn new(inner: S, shared: Arc<Shared>) -> Self {
+        Self { inner, shared }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to be changed.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without the layer.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, ResBody> Service<Request<B>> for SkewAuth<S>
+where
+    S: Service<Request<B>, Response = Response<ResBody>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Response = Response<ResBody>;
+    type Error = BoxError;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if request.headers().contains_key(AUTHORIZATION) {
+            return ResponseFuture::sent(self.inner.call(request), None);
+        }
+        let min = request.extensions().get::<MinRemaining>().map_or(Duration::ZERO, |min| min.0);
+        if let Some(token) = self.shared.fresh().filter(|token| min.is_zero() || token.outlives(min)) {
+            let sent = attach(&mut request, &self.shared, Grant { token, on_trial: false });
+            return ResponseFuture::sent(self.inner.call(request), sent);
+        }
+        // Not fresh: whether there is anything to wait for is asked before the readiness is given up for it.
+        let audience = self.shared.source().audience();
+        if audience.is_some_and(|audience| judge(&audience, &request).is_err()) {
+            return ResponseFuture::sent(self.inner.call(request), None);
+        }
+        let mut waiting = Default::default();
+        match self.shared.try_grant(min, &mut waiting) {
+            Some(Ok(grant)) => {
+                let sent = attach(&mut request, &self.shared, grant);
+                ResponseFuture::sent(self.inner.call(request), sent)
+            }
+            Some(Err(error)) => ResponseFuture::failed(error),
+            None => {
+                // A wait: the reserved slot goes back at once, since the token source may need it.
+                let unready = self.inner.clone();
+                drop(mem::replace(&mut self.inner, unready.clone()));
+                ResponseFuture::waiting(unready, self.shared.clone(), request, min, waiting)
+            }
+        }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for SkewAuth<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SkewAuth").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+/// Attaches the token, if the request may carry it.
+pub(super) fn attach<B>(request: &mut Request<B>, shared: &Arc<Shared>, grant: Grant) -> Option<Sent> {
+    let slot = match grant.token.judge(request) {
+        Ok(slot) => slot,
+        Err(withheld) => {
+            tracing::debug!(?withheld, "token not attached");
+            if grant.on_trial {
+                shared.seat_left(grant.token.id);
+            }
+            return None;
+        }
+    };
+    request.headers_mut().insert(AUTHORIZATION, grant.token.header.clone());
+    Some(Sent::new(shared.clone(), grant, slot))
+}
+
+fn judge<B>(audience: &Audience, request: &Request<B>) -> Result<OriginSlot, Withheld> {
+    audience.admits(request.method(), request.uri(), request.headers())
+}
+
+impl CachedToken {
+    fn judge<B>(&self, request: &Request<B>) -> Result<OriginSlot, Withheld> {
+        // A source that still does not know after a fetch where its tokens may go sends them nowhere.
+        self.audience.as_ref().map_or(Err(Withheld::OtherOrigin), |audience| judge(audience, request))
+    }
+}

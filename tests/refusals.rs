@@ -1,0 +1,180 @@
+//! Refused tokens: what was revoked is replaced once for all, and what is refused for other reasons costs few tokens.
+
+mod support;
+
+use std::time::Duration;
+
+use clearance::{RefusalReason, TokenRefused};
+use clearance_test::{ScriptedSource, Step};
+use http::StatusCode;
+use support::{Api, Good, MINUTE, SECOND, Verdict, calls_at, get, stack};
+use tokio::time::sleep;
+use tower::ServiceExt;
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_tasks_refused_for_one_token_make_one_refresh() {
+    let source = ScriptedSource::counting().with_delay(SECOND / 10);
+    let good = Good::default();
+    good.only("token-1");
+    let rule = good.clone();
+    let api = Api::new(move |seen, _| rule.status(&seen.token));
+    let (auth, stack) = stack(source.clone(), api.service());
+    stack.clone().oneshot(get()).await.unwrap();
+
+    // A call that is on its way for long, with the old token, when it is revoked.
+    good.only("token-2");
+    let tasks: Vec<_> = (0..1000).map(|_| tokio::spawn(stack.clone().oneshot(get()))).collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap().unwrap().status(), 200);
+    }
+    assert_eq!(source.fetches(), 2);
+    assert_eq!(auth.status().refreshes.refused, 1);
+    assert_eq!(auth.status().refusals, 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_refusal_of_the_old_token_refuses_nothing() {
+    let source = ScriptedSource::counting();
+    let good = Good::default();
+    good.only("token-1");
+    let rule = good.clone();
+    let slow = Api::slow(4 * SECOND, {
+        let rule = rule.clone();
+        move |seen, _| rule.status(&seen.token)
+    });
+    let fast = Api::new(move |seen, _| rule.status(&seen.token));
+    let auth = clearance::SkewAuthLayer::new(source.clone());
+    let retry = clearance::Retry401Layer::new();
+    let client = |api: &Api| tower::ServiceBuilder::new().layer(retry).layer(auth.clone()).service(api.service());
+    client(&fast).oneshot(get()).await.unwrap();
+
+    let late = tokio::spawn(client(&slow).oneshot(get()));
+    sleep(SECOND).await;
+    good.only("token-2");
+    assert_eq!(client(&fast).oneshot(get()).await.unwrap().status(), 200);
+    assert_eq!(source.fetches(), 2);
+    assert_eq!(late.await.unwrap().unwrap().status(), 200, "it was replayed with the token that is there");
+    assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_revocations_two_seconds_apart_lose_no_call() {
+    let source = ScriptedSource::counting().with_delay(SECOND / 5);
+    let good = Good::default();
+    good.only("token-1");
+    let rule = good.clone();
+    let api = Api::new(move |seen, _| rule.status(&seen.token));
+    let (_, stack) = stack(source.clone(), api.service());
+    stack.clone().oneshot(get()).await.unwrap();
+    tokio::spawn(async move {
+        sleep(2 * SECOND).await;
+        good.only("token-2");
+        sleep(2 * SECOND).await;
+        good.only("token-3");
+    });
+    let calls = calls_at(128, 6 * SECOND, &stack).await;
+    assert!(calls.iter().all(|call| call.status() == Some(200)));
+    assert_eq!(source.fetches(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refuses_everything_costs_few_tokens() {
+    let source = ScriptedSource::counting().with_delay(SECOND / 10);
+    let api = Api::new(|_, _| Verdict::from(401).with("x-original", "yes"));
+    let (_, stack) = stack(source.clone(), api.service());
+    let in_four_seconds = {
+        let source = source.clone();
+        tokio::spawn(async move {
+            sleep(4 * SECOND).await;
+            source.fetches()
+        })
+    };
+    let calls = calls_at(128, MINUTE, &stack).await;
+    let early = in_four_seconds.await.unwrap();
+    assert!(early <= 5, "{early} token requests in 4 s");
+    assert!(source.fetches() <= 8, "{} token requests in a minute", source.fetches());
+    for call in &calls {
+        let response = call.result.as_ref().unwrap();
+        assert_eq!(response.status(), 401);
+        assert_eq!(response.headers()["x-original"], "yes");
+        assert!(call.took < SECOND, "{call:?}");
+    }
+    // Each call at most once more, and nearly none of them.
+    assert!(api.seen().len() < calls.len() + 40, "{} sends for {} calls", api.seen().len(), calls.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_token_that_is_refused_gets_one_successor() {
+    let source = ScriptedSource::new(["stale", "fresh"]);
+    let api = Api::new(|seen, _| if seen.token == "fresh" { 200 } else { 401 });
+    let (_, stack) = stack(source.clone(), api.service());
+    let tasks: Vec<_> = (0..64).map(|_| tokio::spawn(stack.clone().oneshot(get()))).collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap().unwrap().status(), 200);
+    }
+    assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_whose_call_is_dropped_passes_to_another() {
+    let source = ScriptedSource::new(["stale", "fresh"]);
+    let api = Api::slow(SECOND, |seen, _| if seen.token == "fresh" { 200 } else { 401 });
+    let (_, stack) = stack(source, api.service());
+    let mut tasks: Vec<_> = (0..8).map(|_| tokio::spawn(stack.clone().oneshot(get()))).collect();
+    // All were refused after a second, and one of them is trying the new token.
+    sleep(1800 * SECOND / 1000).await;
+    let trying = api.seen().len() - 8;
+    assert_eq!(trying, 1);
+    for task in tasks.drain(..4) {
+        task.abort();
+    }
+    for task in tasks {
+        assert_eq!(task.await.unwrap().unwrap().status(), 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_scope_is_returned_with_the_reason_and_costs_no_token() {
+    let challenge = "Bearer realm=\"x\", error=\"insufficient_scope\", scope=\"users:write\"";
+    let source = ScriptedSource::counting();
+    let api = Api::new(move |_, _| Verdict::from(401).with("www-authenticate", challenge));
+    let (_, stack) = stack(source.clone(), api.service());
+    let response = stack.oneshot(get()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert!(matches!(response.extensions().get(), Some(RefusalReason::InsufficientScope)));
+    assert_eq!((source.fetches(), api.seen().len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_no_other_token_is_to_be_had_the_original_401_comes_back_with_the_reason() {
+    let denied = clearance::TokenError::denied("client disabled");
+    let source = ScriptedSource::script([Step::token("t0k3n"), Step::Fail(denied)]);
+    let good = Good::default();
+    good.only("t0k3n");
+    let rule = good.clone();
+    let api = Api::new(move |seen, _| Verdict::from(rule.status(&seen.token)).with("x-original", "yes"));
+    let (_, stack) = stack(source.clone(), api.service());
+    stack.clone().oneshot(get()).await.unwrap();
+    good.only("none");
+    let response = stack.clone().oneshot(get()).await.unwrap();
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.headers()["x-original"], "yes");
+    let reason = response.extensions().get::<RefusalReason>().unwrap().to_string();
+    assert!(reason.contains("client disabled"), "{reason}");
+    assert!(response.extensions().get::<TokenRefused>().is_some());
+    assert_eq!((source.fetches(), api.seen().len()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_call_waits_half_a_minute_at_most() {
+    let source = ScriptedSource::script([Step::token("t0k3n"), Step::Hang]);
+    let good = Good::default();
+    good.only("t0k3n");
+    let rule = good.clone();
+    let (_, stack) = stack(source, Api::new(move |seen, _| rule.status(&seen.token)).service());
+    stack.clone().oneshot(get()).await.unwrap();
+    good.only("none");
+    let start = tokio::time::Instant::now();
+    assert_eq!(stack.oneshot(get()).await.unwrap().status(), 401);
+    assert!(start.elapsed() < Duration::from_secs(31));
+}
