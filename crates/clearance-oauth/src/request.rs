@@ -1,0 +1,232 @@
+//! What is sent to a token endpoint, and in which forms its secrets could come back.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use clearance_core::{Redactor, Secret};
+use http::{
+    HeaderValue, Method, Request, Uri,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
+use http_body_util::Full;
+use zeroize::Zeroizing;
+
+/// A request for a token (RFC 6749 §4): the fields of its body, and who sends it.
+///
+/// ```
+/// use clearance_core::Secret;
+/// use clearance_oauth::{ClientAuthentication, TokenRequest};
+///
+/// let request = TokenRequest::form()
+///     .field("grant_type", "password")
+///     .field("username", "key-1")
+///     .secret("password", "s3cr3t")
+///     .client(ClientAuthentication::Basic, "my-app", &Secret::from("0ther"));
+/// let shown = format!("{request:?}");
+/// assert!(!shown.contains("s3cr3t") && !shown.contains("0ther"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    encoding: Encoding,
+    fields: Vec<(String, Secret)>,
+    authorization: Option<HeaderValue>,
+    /// Every form in which a secret is sent.
+    secrets: Vec<Secret>,
+}
+
+/// How a client says who it is (RFC 6749 §2.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientAuthentication {
+    /// By HTTP Basic, id and secret form-encoded first. Every issuer must accept this, and most prefer it.
+    #[default]
+    Basic,
+    /// By the fields `client_id` and `client_secret` in the body, for issuers that accept nothing else.
+    Body,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Encoding {
+    Form,
+    Json,
+}
+
+impl TokenRequest {
+    /// A request with a form as its body, as RFC 6749 has it.
+    #[must_use]
+    pub fn form() -> Self {
+        Self::new(Encoding::Form)
+    }
+
+    /// A request with a JSON object of texts as its body, as some issuers have it.
+    #[must_use]
+    pub fn json() -> Self {
+        Self::new(Encoding::Json)
+    }
+
+    fn new(encoding: Encoding) -> Self {
+        Self {
+            encoding,
+            fields: Vec::new(),
+            authorization: None,
+            secrets: Vec::new(),
+        }
+    }
+
+    /// Adds a field. It may be repeated in an error, if the issuer repeats it.
+    #[must_use]
+    pub fn field(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.fields.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a field that is shown nowhere.
+    #[must_use]
+    pub fn secret(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        let value = value.into();
+        self.hide(&value);
+        self.field(name, value)
+    }
+
+    /// Says which client sends it.
+    #[must_use]
+    pub fn client(mut self, how: ClientAuthentication, id: &str, secret: &Secret) -> Self {
+        match how {
+            ClientAuthentication::Body => self
+                .field("client_id", id)
+                .secret("client_secret", secret.clone()),
+            ClientAuthentication::Basic => {
+                let secret_form = form_encoded(secret.expose());
+                let pair = Zeroizing::new(format!("{}:{}", *form_encoded(id), *secret_form));
+                let credential = Secret::from(BASE64_STANDARD.encode(&*pair));
+                self.authorization = Some(basic(&credential));
+                self.hide(secret);
+                self.secrets.push(credential);
+                self
+            }
+        }
+    }
+
+    /// Takes every form of the secrets out of what the issuer says.
+    pub(crate) fn redactor(&self) -> Redactor {
+        Redactor::new(self.secrets.iter().cloned())
+    }
+
+    pub(crate) fn to(&self, endpoint: &Uri) -> Request<Full<Bytes>> {
+        let (content_type, body) = match self.encoding {
+            Encoding::Form => {
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                for (name, value) in &self.fields {
+                    form.append_pair(name, value.expose());
+                }
+                ("application/x-www-form-urlencoded", form.finish())
+            }
+            Encoding::Json => {
+                let pairs = self.fields.iter();
+                let pairs = pairs.map(|(name, value)| (name.clone(), value.expose().into()));
+                let object = serde_json::Value::Object(pairs.collect());
+                ("application/json", object.to_string())
+            }
+        };
+        let mut request = Request::new(Full::from(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = endpoint.clone();
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        request
+    }
+
+    fn hide(&mut self, secret: &Secret) {
+        let text = secret.expose();
+        let quoted = Zeroizing::new(serde_json::Value::from(text).to_string());
+        let in_json = quoted.trim_start_matches('"').trim_end_matches('"');
+        self.secrets.extend([
+            secret.clone(),
+            form_encoded(text).as_str().into(),
+            in_json.into(),
+        ]);
+    }
+}
+
+fn basic(credential: &Secret) -> HeaderValue {
+    let text = Zeroizing::new(format!("Basic {}", credential.expose()));
+    let mut value = HeaderValue::from_str(&text).expect("base64 is made of visible ASCII");
+    value.set_sensitive(true);
+    value
+}
+
+fn form_encoded(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    async fn body_of(request: TokenRequest) -> (http::request::Parts, String) {
+        let (head, body) = request
+            .to(&Uri::from_static("https://a.test/t"))
+            .into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (head, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn id_and_secret_are_form_encoded_before_basic() {
+        let secret = Secret::from("s:+/ %é");
+        let request = TokenRequest::form()
+            .field("grant_type", "client_credentials")
+            .client(ClientAuthentication::Basic, "my:app", &secret);
+        let (head, body) = body_of(request).await;
+        let pair = BASE64_STANDARD.encode("my%3Aapp:s%3A%2B%2F+%25%C3%A9");
+        assert_eq!(head.headers[AUTHORIZATION], format!("Basic {pair}"));
+        assert!(head.headers[AUTHORIZATION].is_sensitive());
+        assert_eq!(body, "grant_type=client_credentials");
+    }
+
+    #[tokio::test]
+    async fn or_they_go_into_the_body() {
+        let request = TokenRequest::form().field("scope", "a b").client(
+            ClientAuthentication::Body,
+            "my app",
+            &Secret::from("a=&b"),
+        );
+        let (head, body) = body_of(request).await;
+        assert!(!head.headers.contains_key(AUTHORIZATION));
+        assert_eq!(body, "scope=a+b&client_id=my+app&client_secret=a%3D%26b");
+    }
+
+    #[tokio::test]
+    async fn json_is_an_object_of_texts() {
+        let request = TokenRequest::json().field("id", "1").secret("key", "a\"b=");
+        let (head, body) = body_of(request).await;
+        assert_eq!(head.headers[CONTENT_TYPE], "application/json");
+        assert_eq!(body, r#"{"id":"1","key":"a\"b="}"#);
+    }
+
+    #[test]
+    fn every_form_that_is_sent_is_taken_out() {
+        let secret = Secret::from("pa\"ss w=rd");
+        let request = TokenRequest::form()
+            .field("username", "shown")
+            .secret("password", secret)
+            .client(ClientAuthentication::Basic, "app", &Secret::from("k/y"));
+        let redactor = request.redactor();
+        let basic = BASE64_STANDARD.encode("app:k%2Fy");
+        for form in [
+            "pa\"ss w=rd",
+            "pa%22ss+w%3Drd",
+            "pa\\\"ss w=rd",
+            "k/y",
+            "k%2Fy",
+            &basic,
+        ] {
+            assert_eq!(redactor.clean(&format!("<{form}>")), "<[redacted]>");
+        }
+        assert_eq!(redactor.clean("shown"), "shown");
+    }
+}
