@@ -1,1 +1,1 @@
-//! stub
+//! Benchmarks of the clearance layers: see the `[[bench]]` entries of this package.

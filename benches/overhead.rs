@@ -1,1 +1,85 @@
-fn main() {}
+//! What do the layers cost a request whose token is fresh, beside a layer that adds a fixed header?
+//!
+//! All sides run over the same service, which answers at once. `cargo bench -p benches`
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    hint::black_box,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use clearance::{RateLimitBackoffLayer, Retry401Layer, SkewAuthLayer};
+use clearance_test::ScriptedSource;
+use criterion::{Criterion, criterion_group, criterion_main};
+use http::{Request, Response};
+use http_body_util::Empty;
+use tower::{Service, ServiceBuilder, ServiceExt};
+use tower_http::auth::AddAuthorizationLayer;
+
+type Body = Empty<&'static [u8]>;
+
+/// Answers at once.
+#[derive(Clone)]
+struct Bare;
+
+impl Service<Request<Body>> for Bare {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        black_box(&request);
+        ready(Ok(Response::new(Body::new())))
+    }
+}
+
+fn request() -> Request<Body> {
+    let mut request = Request::get("https://api.example.com/users").body(Body::new()).expect("a valid request");
+    for (name, value) in [("accept", "application/json"), ("user-agent", "bench"), ("x-a", "1"), ("x-b", "2")] {
+        request.headers_mut().insert(name, http::HeaderValue::from_static(value));
+    }
+    request
+}
+
+/// Calls a service that is ready, and whose answer is.
+fn call<S: Service<Request<Body>>>(service: &mut S, request: Request<Body>) {
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut cx).is_ready());
+    assert!(pin!(service.call(request)).poll(&mut cx).is_ready(), "the answer is there at once");
+}
+
+fn overhead(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("overhead");
+    group.measurement_time(Duration::from_secs(3));
+    let token = "t".repeat(1024);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let auth = SkewAuthLayer::new(ScriptedSource::new([token.as_str()]));
+    runtime.block_on(async {
+        ServiceBuilder::new().layer(auth.clone()).service(Bare).oneshot(request()).await.expect("a token");
+    });
+    macro_rules! side {
+        ($name:literal, $($layer:expr),*) => {
+            let mut service = ServiceBuilder::new()$(.layer($layer))*.service(Bare);
+            group.bench_function($name, |bencher| {
+                bencher.iter_batched(request, |request| call(&mut service, request), criterion::BatchSize::SmallInput);
+            });
+        };
+    }
+    side!("bare",);
+    side!("fixed header (tower-http)", AddAuthorizationLayer::bearer(&token));
+    side!("SkewAuth", auth.clone());
+    side!("Retry401", Retry401Layer::new());
+    side!("RateLimitBackoff", RateLimitBackoffLayer::new());
+    side!("all three", Retry401Layer::new(), RateLimitBackoffLayer::new(), auth);
+    group.finish();
+}
+
+criterion_group!(benches, overhead);
+criterion_main!(benches);

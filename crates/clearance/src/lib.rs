@@ -1,4 +1,79 @@
 //! Tower layers that keep an HTTP client authorised.
+//!
+//! They attach a bearer token and keep it fresh ([`SkewAuthLayer`]), cure a 401 with one refresh and one replay
+//! ([`Retry401Layer`]), and wait out a 429 together instead of each alone ([`RateLimitBackoffLayer`]). Each is useful
+//! alone and is a feature of its own; any tower HTTP client composes them.
+//!
+//! ```text
+//!  request                                                               response
+//!     |                                                                      ^
+//! +---v--- Retry401 --------- 401: one replay -------------------------------+---+
+//! |   |     +-- RateLimitBackoff - 429: wait, all callers share the pause +  |   |
+//! |   |     |     +-- SkewAuth --- attach token, watch the clock ---+     |  |   |
+//! |   +-----+-----+---------------> client -------------------------+-----+--+   |
+//! +------------------------------------------------------------------------------+
+//! ```
+//!
+//! Why this order: what limits sends must see every send, so that the replay of a 401 does not slip past a pause; and what
+//! attaches the token must run after every wait. Other orders compose and work, for what they are. Anything that follows
+//! redirects goes **above** `SkewAuthLayer`.
+//!
+//! # Example
+//!
+//! ```
+//! use bytes::Bytes;
+//! use clearance::{RateLimitBackoffLayer, Retry401Layer, SkewAuthLayer};
+//! use clearance_test::ScriptedSource;
+//! use http::{Request, Response, StatusCode, header::AUTHORIZATION};
+//! use http_body_util::Full;
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+//! // A server that has revoked the first token.
+//! let server = service_fn(|request: Request<Full<Bytes>>| async move {
+//!     let revoked = request.headers()[AUTHORIZATION] == "Bearer stale";
+//!     let status = if revoked { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+//!     Ok::<_, std::io::Error>(Response::builder().status(status).body(Full::<Bytes>::default()).unwrap())
+//! });
+//!
+//! let client = ServiceBuilder::new()
+//!     .layer(Retry401Layer::new())
+//!     .layer(RateLimitBackoffLayer::new())
+//!     .layer(SkewAuthLayer::new(ScriptedSource::new(["stale", "fresh"])))
+//!     .service(server);
+//!
+//! let users = client.oneshot(Request::get("https://api.example.com/users").body(Full::default())?).await?;
+//! assert_eq!(users.status(), StatusCode::OK);
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
+//! ```
+//!
+//! # Where tokens come from
+//!
+//! From a [`TokenSource`]: one `async fn fetch` and the [`Audience`] that its tokens may be sent to. `clearance-genesys`,
+//! `clearance-cxone` and `clearance-oauth` have sources for Genesys Cloud, NICE CXone and any OAuth 2.0 issuer. In a test,
+//! `clearance_test::ScriptedSource` takes their place and nothing else changes.
+//!
+//! # What is seen from outside
+//!
+//! [`SkewAuthLayer::status`] and [`RateLimitBackoffLayer::status`] are snapshots for a health page; replies carry
+//! [`Waited`], [`TokenRefused`] and [`RefusalReason`] in their extensions; everything else is `tracing`. No token,
+//! secret, query or body is in any of it.
+//!
+//! | event or span | level | fields |
+//! |---|---|---|
+//! | span `token_refresh` | info | `cause` |
+//! | token refreshed | info | `lifetime_s` |
+//! | token refresh failed | warn | `error` |
+//! | token request failed, trying again | debug | `attempt`, `error`, `pause_ms` |
+//! | token refused | debug | `token` (its number), `advice` |
+//! | token not attached | debug | `withheld` |
+//! | request replayed after a refusal | debug | `uri.path` |
+//! | 401 returned, 403 | warn | `correlation_id`, `why` or `scope` |
+//!
+//! # Features
+//!
+//! `skew-auth`, `retry-401` and `rate-limit-backoff`, one for each layer, all on by default.
+
 #[cfg(any(feature = "skew-auth", feature = "retry-401"))]
 mod challenge;
 mod refused;

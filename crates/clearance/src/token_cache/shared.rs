@@ -90,12 +90,14 @@ impl Shared {
 
     /// What there is to send, or until when there is something to wait for.
     fn ask(self: &Arc<Self>, min: Duration, waiting: &mut Waiting) -> Result<Result<Grant, TokenError>, Instant> {
-        match self.with(|cache, now| cache.ask(now, min, waiting)) {
-            Answer::Attach(token) => Ok(Ok(Grant { token, on_trial: false })),
-            Answer::Try(token) => Ok(Ok(Grant { token, on_trial: true })),
-            Answer::Fail(error) => Ok(Err(error)),
-            Answer::Wait(until) => Err(until),
-        }
+        let (token, on_trial) = match self.with(|cache, now| cache.ask(now, min, waiting)) {
+            Answer::Attach(token) => (token, false),
+            Answer::Try(token) => (token, true),
+            Answer::Fail(error) => return Ok(Err(error)),
+            Answer::Wait(until) => return Err(until),
+        };
+        waiting.granted();
+        Ok(Ok(Grant { token, on_trial }))
     }
 
     // ===== replies =====

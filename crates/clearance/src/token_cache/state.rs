@@ -101,6 +101,11 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    /// The wait has ended with a token. If it is asked for anew after another wait, that refresh is history.
+    pub(crate) fn granted(&mut self) {
+        self.ticket = None;
+    }
+
     /// Waiting for this refresh.
     pub(super) fn on(ticket: Option<Ticket>) -> Self {
         Self { ticket, ..Self::default() }
