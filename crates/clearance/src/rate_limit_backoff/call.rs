@@ -1,0 +1,182 @@
+//! One call: what it carries from one sending to the next, and how it passes the gate.
+
+mod judge;
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::Request;
+use tokio::time::Instant;
+use tower_service::Service;
+
+use super::{event, gate::Seat, key::Key, pace::later, service::Core};
+use crate::{Replay, Waited, replay::KeptRequest};
+
+pub(super) use self::judge::Outcome;
+
+/// From its first sending to the reply that is handed up.
+pub(super) struct Call<S, B> {
+    core: Arc<Core<S>>,
+    /// `None`: not sent yet, or with a body that cannot be sent twice.
+    kept: Option<KeptRequest<B>>,
+    /// Where it was needed already, or cannot be had from `kept` later.
+    key: Option<Key>,
+    /// Of a call that met a limit.
+    seat: Option<Seat>,
+    /// The round of refusals that had begun last when the call was sent.
+    round: u64,
+    waited: Waited,
+    wait: Option<Box<Wait<S, B>>>,
+}
+
+/// From the moment in which a call is held to its next sending.
+struct Wait<S, B> {
+    request: Request<B>,
+    since: Instant,
+    /// The time that was stated to this very call.
+    not_before: Instant,
+    /// From when on it has waited as long as it may.
+    latest: Instant,
+    /// What it will be sent by; here only while it is made ready.
+    service: Option<S>,
+}
+
+pub(super) enum Next<F> {
+    Sent(F),
+    Hold(Instant),
+}
+
+impl<S, B> Call<S, B> {
+    pub(super) fn new(core: Arc<Core<S>>, request: &Request<B>) -> Self {
+        let spent = request.extensions().get::<Waited>();
+        Self {
+            core,
+            kept: None,
+            key: None,
+            seat: None,
+            round: 0,
+            waited: spent.copied().unwrap_or_default(),
+            wait: None,
+        }
+    }
+
+    /// When to ask again; `None`: the call may be made ready.
+    pub(super) fn turn(&mut self) -> Option<Instant> {
+        let (wait, seat) = (self.wait.as_ref()?, self.seat.as_mut()?);
+        let now = Instant::now();
+        if now < wait.not_before {
+            return Some(wait.not_before);
+        }
+        seat.ask(now, wait.latest, self.core.rules.max_held)
+    }
+
+    fn wait(&mut self, request: Request<B>, now: Instant, not_before: Instant) {
+        self.wait = Some(Box::new(Wait {
+            request,
+            since: now,
+            not_before,
+            latest: self.latest(now),
+            service: None,
+        }));
+        // It joins the line at once, not when its reply is drained.
+        self.turn();
+    }
+
+    /// When a call that is held from now on has waited as long as it may.
+    fn latest(&self, now: Instant) -> Instant {
+        let max_wait = self.core.rules.max_wait;
+        later(now, max_wait.saturating_sub(self.waited.total))
+    }
+
+    fn tell(&self, event: impl FnOnce(&Key)) {
+        if let Some(seat) = &self.seat {
+            event(seat.key());
+        }
+    }
+}
+
+impl<S, B: Replay> Call<S, B> {
+    /// The gate on the way in: the request, to be sent at once, or when to ask again. Unless some key is limited it is
+    /// one atomic load.
+    pub(super) fn admit(&mut self, request: Request<B>) -> Result<Request<B>, Instant> {
+        let sight = self.core.gates.sight();
+        self.round = sight.round;
+        if sight.clear {
+            return Ok(self.keep(request));
+        }
+        let now = Instant::now();
+        let (head, body) = request.into_parts();
+        let key = self.core.rules.key(&head);
+        let request = Request::from_parts(head, body);
+        let gate = self.core.gates.find(&key, now);
+        self.key = Some(key);
+        let Some(mut seat) = gate.map(Seat::new) else {
+            return Ok(self.keep(request));
+        };
+        let Some(until) = seat.pass(now, self.latest(now), self.core.rules.max_held) else {
+            self.seat = Some(seat).filter(Seat::met_limit);
+            return Ok(self.keep(request));
+        };
+        event::held(seat.key(), None, until - now, self.waited.attempts);
+        seat.hold(usize::MAX);
+        self.seat = Some(seat);
+        self.wait(request, now, now);
+        Err(until)
+    }
+
+    /// Before every sending.
+    fn keep(&mut self, request: Request<B>) -> Request<B> {
+        self.waited.attempts = self.waited.attempts.saturating_add(1);
+        if self.kept.is_some() {
+            return request;
+        }
+        let (request, kept) = KeptRequest::of(request);
+        self.kept = kept;
+        if self.kept.is_some() || self.key.is_some() {
+            return request;
+        }
+        // Its refusal holds the others of its key, and then nothing is left to tell the key by.
+        let (head, body) = request.into_parts();
+        self.key = Some(self.core.rules.key(&head));
+        Request::from_parts(head, body)
+    }
+
+    /// Makes the inner service ready and sends, if the gate still allows it then.
+    pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Next<S::Future>, S::Error>>
+    where
+        S: Service<Request<B>> + Clone,
+    {
+        let Some(mut wait) = self.wait.take() else {
+            unreachable!("only a call that waits is made ready");
+        };
+        let unready = || self.core.unready();
+        let mut service = wait.service.take().unwrap_or_else(unready);
+        let Poll::Ready(ready) = service.poll_ready(cx) else {
+            wait.service = Some(service);
+            self.wait = Some(wait);
+            return Poll::Pending;
+        };
+        ready?;
+
+        // Read last: from here to the call nothing is awaited.
+        self.round = self.core.gates.sight().round;
+        let now = Instant::now();
+        let max_held = self.core.rules.max_held;
+        let gate = |seat: &mut Seat| seat.pass(now, wait.latest, max_held);
+        if let Some(until) = self.seat.as_mut().and_then(gate) {
+            // The readiness goes back with the service.
+            self.wait = Some(wait);
+            return Poll::Ready(Ok(Next::Hold(until)));
+        }
+        let waited = now - wait.since;
+        self.waited.total = self.waited.total.saturating_add(waited);
+        let request = self.keep(wait.request);
+        self.tell(|key| event::sent(key, waited, self.waited.attempts));
+        Poll::Ready(Ok(Next::Sent(service.call(request))))
+    }
+}

@@ -1,0 +1,128 @@
+//! What becomes of a reply: handed up, or waited out.
+
+use std::time::Duration;
+
+use http::{Request, Response};
+use tokio::time::Instant;
+
+use super::{
+    super::{
+        event,
+        gate::Seat,
+        pace::later,
+        pause::with_drift,
+        refusal::{GaveUp, Refusal, RetryAfter, is_accepted, refusal},
+        retry_after::retry_after,
+    },
+    Call,
+};
+use crate::{
+    Replay,
+    replay::{KeptRequest, is_idempotent},
+};
+
+/// A longer wait is a quota's rather than a rate's: it concerns only the call that met it.
+const LONGEST_SHARED: Duration = Duration::from_secs(60);
+/// So often a call is sent before it is given up for being refused while others get through.
+const MOST_ATTEMPTS: u32 = 5;
+
+pub(in crate::rate_limit_backoff) enum Outcome<ResB> {
+    Final(Response<ResB>),
+    /// The call is sent again later. This body is of no interest any more.
+    Wait(ResB),
+}
+
+impl<S, B: Replay> Call<S, B> {
+    /// What becomes of this reply.
+    pub(in crate::rate_limit_backoff) fn judge<ResB>(
+        &mut self,
+        mut reply: Response<ResB>,
+    ) -> Outcome<ResB> {
+        let (status, headers) = (reply.status(), reply.headers());
+        let rules = &self.core.rules;
+        let Some(kind) = refusal(status, headers, rules.classifier()) else {
+            return self.passed(reply);
+        };
+        let asked = retry_after(headers, || rules.local_now());
+        if kind == Refusal::Busy && (asked.is_none() || !self.is_idempotent()) {
+            return self.passed(reply);
+        }
+
+        let (now, round, attempts) = (Instant::now(), self.round, self.waited.attempts);
+        let seat = self.seated(now);
+        seat.count_refused(now);
+        let alone = asked.filter(|asked| kind == Refusal::Busy || *asked > LONGEST_SHARED);
+        let until = match alone {
+            Some(asked) => later(now, with_drift(asked)),
+            None => seat.limited(now, round, asked),
+        };
+        let ahead = until - now;
+        match self.may_wait(ahead) {
+            Ok(request) => {
+                self.wait(request, now, if alone.is_some() { until } else { now });
+                self.tell(|key| event::held(key, Some(status), ahead, attempts));
+                Outcome::Wait(reply.into_body())
+            }
+            Err(reason) => {
+                self.seat.iter().for_each(Seat::count_given_up);
+                self.tell(|key| event::gave_up(key, status, ahead, attempts, reason));
+                let told = RetryAfter(asked.unwrap_or(ahead));
+                reply.extensions_mut().insert(told);
+                Outcome::Final(self.finish(reply))
+            }
+        }
+    }
+
+    /// `reply` as it is handed up.
+    fn finish<ResB>(&self, mut reply: Response<ResB>) -> Response<ResB> {
+        if self.waited.attempts > 1 || !self.waited.total.is_zero() {
+            reply.extensions_mut().insert(self.waited);
+        }
+        reply
+    }
+
+    fn passed<ResB>(&self, reply: Response<ResB>) -> Outcome<ResB> {
+        if let Some(seat) = &self.seat {
+            if is_accepted(reply.status()) {
+                seat.accepted(Instant::now(), self.round);
+            }
+        }
+        Outcome::Final(self.finish(reply))
+    }
+
+    fn is_idempotent(&self) -> bool {
+        let head = self.kept.as_ref().map(KeptRequest::head);
+        head.is_some_and(|head| is_idempotent(&head.method, &head.headers))
+    }
+
+    fn seated(&mut self, now: Instant) -> &mut Seat {
+        let Self {
+            core, key, kept, ..
+        } = self;
+        self.seat.get_or_insert_with(|| {
+            let head = || kept.as_ref().map(|kept| core.rules.key(kept.head()));
+            let key = key.take().or_else(head).unwrap_or_default();
+            Seat::new(core.gates.enter(&key, now))
+        })
+    }
+
+    /// The request once more, if waiting `ahead` for it is within all bounds. The call counts as held then.
+    fn may_wait(&mut self, ahead: Duration) -> Result<Request<B>, GaveUp> {
+        let (rules, waited) = (&self.core.rules, self.waited);
+        if waited.total.saturating_add(ahead) > rules.max_wait {
+            return Err(GaveUp::TooLong);
+        }
+        if waited.attempts >= MOST_ATTEMPTS
+            && self.seat.as_ref().is_some_and(Seat::others_got_through)
+        {
+            return Err(GaveUp::Unlucky);
+        }
+        let again = self.kept.as_ref().and_then(KeptRequest::again);
+        let request = again.ok_or(GaveUp::Unrepeatable)?;
+        let hold = |seat: &mut Seat| seat.hold(rules.max_held);
+        if !self.seat.as_mut().is_some_and(hold) {
+            return Err(GaveUp::Crowded);
+        }
+        Ok(request)
+    }
+}

@@ -1,0 +1,203 @@
+//! A key's pause, shared by all its calls, and a call's seat at it.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    key::Key,
+    pause::{Pause, Place, Refused},
+    signal::Signal,
+    status::KeyStatus,
+};
+
+pub(super) struct Gate {
+    key: Key,
+    signal: Arc<Signal>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    pause: Pause,
+    /// Calls that wait: in line, alone, or for a place in line.
+    held: usize,
+    refused: u64,
+    given_up: u64,
+    last_refused: Option<Instant>,
+}
+
+/// A call's claim on a gate. Dropped, it leaves no trace.
+#[derive(Debug)]
+pub(super) struct Seat {
+    gate: Arc<Gate>,
+    place: Place,
+    held: bool,
+    /// How many others had got through when this call was first refused.
+    others: Option<u64>,
+}
+
+// ===== impl Gate =====
+
+impl Gate {
+    pub(super) fn new(key: Key, signal: Arc<Signal>) -> Self {
+        Self {
+            key,
+            signal,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Opens the gate if nothing speaks against it, and tells whether it is open and was not closed for `quiet`.
+    pub(super) fn is_idle(&self, now: Instant, quiet: Duration) -> bool {
+        self.with(|state| {
+            state.pause.settle(now);
+            let since = |last| now.duration_since(last) >= quiet;
+            state.pause.is_open() && state.last_refused.is_none_or(since)
+        })
+    }
+
+    pub(super) fn status(&self, now: Instant) -> KeyStatus {
+        self.with(|state| KeyStatus {
+            key: self.key.to_string(),
+            held: state.held,
+            pause: state.pause.until(now).map(|until| until - now),
+            refused: state.refused,
+            given_up: state.given_up,
+        })
+    }
+
+    fn with<T>(&self, decide: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_open = state.pause.is_open();
+        let decided = decide(&mut state);
+        match (was_open, state.pause.is_open()) {
+            (true, false) => self.signal.one_more_limited(),
+            (false, true) => self.signal.one_less_limited(),
+            _ => {}
+        }
+        decided
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+// ===== impl Seat =====
+
+impl Seat {
+    pub(super) fn new(gate: Arc<Gate>) -> Self {
+        Self {
+            gate,
+            place: Place::default(),
+            held: false,
+            others: None,
+        }
+    }
+
+    pub(super) fn key(&self) -> &Key {
+        &self.gate.key
+    }
+
+    /// Whether the call has ever had to ask for more than an open gate.
+    pub(super) fn met_limit(&self) -> bool {
+        self.place.is_taken()
+    }
+
+    /// When to ask again; `None`: the call may be sent as soon as it is ready.
+    pub(super) fn ask(
+        &mut self,
+        now: Instant,
+        latest: Instant,
+        max_held: usize,
+    ) -> Option<Instant> {
+        let place = &mut self.place;
+        self.gate
+            .with(|state| state.pause.ask(now, place, latest, max_held))
+    }
+
+    /// The same, for a call that is sent in the very moment in which it is allowed to.
+    pub(super) fn pass(
+        &mut self,
+        now: Instant,
+        latest: Instant,
+        max_held: usize,
+    ) -> Option<Instant> {
+        let (place, held) = (&mut self.place, &mut self.held);
+        self.gate.with(|state| {
+            let again = state.pause.ask(now, place, latest, max_held);
+            if again.is_none() {
+                state.pause.sent(now, place);
+                state.held -= usize::from(std::mem::take(held));
+            }
+            again
+        })
+    }
+
+    /// The call is held from now on, unless `most` are already.
+    pub(super) fn hold(&mut self, most: usize) -> bool {
+        let held = &mut self.held;
+        self.gate.with(|state| {
+            *held = state.held < most;
+            state.held += usize::from(*held);
+            *held
+        })
+    }
+
+    pub(super) fn accepted(&self, now: Instant, sent: u64) {
+        self.gate.with(|state| state.pause.accepted(now, sent));
+    }
+
+    /// Whether others got through since this call was first refused.
+    pub(super) fn others_got_through(&self) -> bool {
+        let accepted = self.gate.with(|state| state.pause.accepted_in_all());
+        self.others.is_some_and(|before| accepted > before)
+    }
+
+    /// Holds all calls of the key. Until when?
+    pub(super) fn limited(&mut self, now: Instant, sent: u64, wait: Option<Duration>) -> Instant {
+        let refused = Refused {
+            sent,
+            round: self.gate.signal.next_round(),
+            wait,
+            dice: fastrand::f64(),
+        };
+        let place = &mut self.place;
+        self.gate
+            .with(|state| state.pause.refused(now, place, refused))
+    }
+
+    pub(super) fn count_refused(&mut self, now: Instant) {
+        let others = &mut self.others;
+        self.gate.with(|state| {
+            state.refused += 1;
+            state.last_refused = Some(now);
+            others.get_or_insert(state.pause.accepted_in_all());
+        });
+    }
+
+    pub(super) fn count_given_up(&self) {
+        self.gate.with(|state| state.given_up += 1);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let Self {
+            gate, place, held, ..
+        } = self;
+        gate.with(|state| {
+            state.pause.leave(place);
+            state.held -= usize::from(*held);
+        });
+    }
+}

@@ -1,0 +1,170 @@
+//! The gates of all keys that were refused lately. A key that never was has none.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    gate::Gate,
+    key::Key,
+    signal::{Sight, Signal},
+    status::Status,
+};
+
+/// How many keys have a gate of their own. Those beyond share one.
+const MOST_KEYS: usize = 1024;
+/// A key that was not refused for so long is forgotten when there is a new one.
+const FORGET_AFTER: Duration = Duration::from_secs(300);
+/// How often gates are looked for that nobody has passed since their pause ended.
+const SWEEP: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Gates {
+    signal: Arc<Signal>,
+    keys: Mutex<Keys>,
+    /// Of the keys beyond the bound. Caution rather than memory: while it is closed, no key without a gate passes.
+    others: Arc<Gate>,
+}
+
+#[derive(Debug, Default)]
+struct Keys {
+    gates: HashMap<Key, Arc<Gate>>,
+    swept: Option<Instant>,
+}
+
+impl Default for Gates {
+    fn default() -> Self {
+        let signal = Arc::new(Signal::default());
+        Self {
+            keys: Mutex::default(),
+            others: Arc::new(Gate::new("other keys".into(), Arc::clone(&signal))),
+            signal,
+        }
+    }
+}
+
+impl Gates {
+    /// What can be told without a key: one atomic load.
+    pub(super) fn sight(&self) -> Sight {
+        self.signal.read()
+    }
+
+    /// The gate that a call of this key has to pass, if there is one.
+    pub(super) fn find(&self, key: &Key, now: Instant) -> Option<Arc<Gate>> {
+        let mut keys = self.lock();
+        if keys
+            .swept
+            .is_none_or(|swept| now.duration_since(swept) >= SWEEP)
+        {
+            keys.swept = Some(now);
+            for gate in keys.gates.values() {
+                gate.is_idle(now, SWEEP);
+            }
+        }
+        match keys.gates.get(key) {
+            Some(gate) => Some(Arc::clone(gate)),
+            None if self.others.is_idle(now, Duration::ZERO) => None,
+            None => Some(Arc::clone(&self.others)),
+        }
+    }
+
+    /// The gate of a key that was refused.
+    pub(super) fn enter(&self, key: &Key, now: Instant) -> Arc<Gate> {
+        let mut keys = self.lock();
+        if let Some(gate) = keys.gates.get(key) {
+            return Arc::clone(gate);
+        }
+        keys.forget(now, FORGET_AFTER);
+        if keys.gates.len() >= MOST_KEYS {
+            keys.forget(now, Duration::ZERO);
+        }
+        if keys.gates.len() >= MOST_KEYS {
+            return Arc::clone(&self.others);
+        }
+        let gate = Arc::new(Gate::new(Arc::clone(key), Arc::clone(&self.signal)));
+        keys.gates.insert(Arc::clone(key), Arc::clone(&gate));
+        gate
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let now = Instant::now();
+        let keys = self.lock();
+        let own = keys.gates.values().map(|gate| gate.status(now));
+        let others = Some(self.others.status(now)).filter(|others| others.refused > 0);
+        let mut keys: Vec<_> = own.chain(others).collect();
+        keys.sort_by(|one, other| one.key.cmp(&other.key));
+        Status { keys }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keys {
+    fn forget(&mut self, now: Instant, quiet: Duration) {
+        // A gate that a call still has a seat at is known to more than this map.
+        self.gates
+            .retain(|_, gate| Arc::strong_count(gate) > 1 || !gate.is_idle(now, quiet));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rate_limit_backoff::gate::Seat;
+
+    fn refuse(gates: &Gates, key: &str, now: Instant) {
+        let mut seat = Seat::new(gates.enter(&key.into(), now));
+        seat.count_refused(now);
+        seat.limited(now, gates.sight().round, Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_refused_key_is_in_sight_until_its_pause_is_over() {
+        let (gates, now) = (Gates::default(), Instant::now());
+        assert!(gates.sight().clear && gates.find(&"a".into(), now).is_none());
+        refuse(&gates, "a", now);
+        refuse(&gates, "b", now);
+        assert!(!gates.sight().clear);
+        assert!(gates.find(&"a".into(), now).is_some() && gates.find(&"c".into(), now).is_none());
+        // Whoever looks for any key lets those open that nobody asks for any more.
+        gates.find(&"c".into(), now + Duration::from_secs(2));
+        assert!(gates.sight().clear);
+        assert_eq!(gates.sight().round, 2);
+    }
+
+    #[test]
+    fn keys_are_bounded_and_those_beyond_share_a_gate() {
+        let (gates, now) = (Gates::default(), Instant::now());
+        for key in 0..MOST_KEYS + 50 {
+            refuse(&gates, &key.to_string(), now);
+        }
+        assert_eq!(gates.lock().gates.len(), MOST_KEYS);
+        assert_eq!(gates.status().keys.len(), MOST_KEYS + 1);
+        let gate = gates.find(&"never refused".into(), now).unwrap();
+        assert_eq!(gate.status(now).key, "other keys");
+        // Their pauses over, there is room again, and none is in sight.
+        let later = now + Duration::from_secs(2);
+        assert!(gates.find(&"never refused".into(), later).is_none());
+        assert!(gates.sight().clear);
+        refuse(&gates, "new", later);
+        assert_eq!(gates.lock().gates.len(), 1);
+    }
+
+    #[test]
+    fn idle_keys_are_forgotten_but_not_under_a_call() {
+        let (gates, now) = (Gates::default(), Instant::now());
+        refuse(&gates, "left", now);
+        refuse(&gates, "sat at", now);
+        let _seat = Seat::new(gates.enter(&"sat at".into(), now));
+        refuse(&gates, "new", now + FORGET_AFTER);
+        let keys = gates.status().keys;
+        let keys: Vec<_> = keys.iter().map(|key| key.key.as_str()).collect();
+        assert_eq!(keys, ["new", "sat at"]);
+    }
+}

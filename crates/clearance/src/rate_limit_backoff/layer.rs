@@ -1,0 +1,158 @@
+//! The layer and its configuration.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use clearance_core::clock::{SystemClock, WallClock};
+use http::{HeaderMap, StatusCode, request::Parts};
+use tower_layer::Layer;
+
+use super::{
+    gates::Gates,
+    key::{self, Key, KeyOf},
+    refusal::{Classify, Refusal},
+    service::{Core, RateLimitBackoff},
+    status::Status,
+};
+
+/// Waits out rate limits, all callers together. See the [module](super) for what it does and when.
+///
+/// Its clones, and all services made from them, share their pauses.
+#[derive(Clone)]
+#[must_use]
+pub struct RateLimitBackoffLayer {
+    rules: Rules,
+    gates: Arc<Gates>,
+}
+
+/// What can be chosen.
+#[derive(Clone)]
+pub(super) struct Rules {
+    pub(super) max_wait: Duration,
+    pub(super) max_held: usize,
+    key: Option<Arc<KeyOf>>,
+    classify: Option<Arc<Classify>>,
+    wall: Arc<dyn WallClock>,
+}
+
+// ===== impl RateLimitBackoffLayer =====
+
+impl RateLimitBackoffLayer {
+    /// A layer that keys by origin and waits up to 180 s a call.
+    pub fn new() -> Self {
+        let rules = Rules {
+            max_wait: Duration::from_secs(180),
+            max_held: 1024,
+            key: None,
+            classify: None,
+            wall: Arc::new(SystemClock),
+        };
+        Self {
+            rules,
+            gates: Arc::default(),
+        }
+    }
+
+    /// Counts requests under this key instead of their origin: a limit met by one holds all of the same key.
+    ///
+    /// Use what the server limits by: the tenant, or the route. The key is asked for only when a limit is in sight (and
+    /// for bodies that cannot be sent twice); it appears in events and in [`status`](Self::status), so put no secret in it.
+    pub fn keyed_by<K: Into<Arc<str>>>(
+        mut self,
+        key: impl Fn(&Parts) -> K + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.key = Some(Arc::new(move |head| key(head).into()));
+        self
+    }
+
+    /// Also takes other replies for refusals, by their status and header fields.
+    ///
+    /// Asked for every reply but 429, which always is one, and 401 and 3xx, which never are. `None` for a 503 leaves it
+    /// to the rule for 503.
+    pub fn classify_with(
+        mut self,
+        classify: impl Fn(StatusCode, &HeaderMap) -> Option<Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.classify = Some(Arc::new(classify));
+        self
+    }
+
+    /// How long a call may wait in all (180 s). A refusal whose wait does not fit is returned at once.
+    ///
+    /// A call that was held before it was ever sent has nothing to return: it leaves without waiting for its turn once
+    /// it waited so long, but not into a pause.
+    pub fn max_wait(mut self, max_wait: Duration) -> Self {
+        self.rules.max_wait = max_wait;
+        self
+    }
+
+    /// How many calls of a key may wait (1024). While so many do, a refused reply is returned at once.
+    ///
+    /// A call that was not sent yet is held all the same, without a place in line: the layer has no error of its own to
+    /// fail it with. To bound these too, shed load further out.
+    pub fn max_held(mut self, max_held: usize) -> Self {
+        self.rules.max_held = max_held;
+        self
+    }
+
+    /// The local clock, used only for a point in time in a reply that has no `Date`.
+    pub fn wall_clock(mut self, clock: impl WallClock) -> Self {
+        self.rules.wall = Arc::new(clock);
+        self
+    }
+
+    /// What is held now, and what was refused.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.gates.status()
+    }
+}
+
+impl Default for RateLimitBackoffLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Clone> Layer<S> for RateLimitBackoffLayer {
+    type Service = RateLimitBackoff<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let core = Core {
+            rules: self.rules.clone(),
+            gates: Arc::clone(&self.gates),
+            spare: Mutex::new(inner.clone()),
+        };
+        RateLimitBackoff::new(inner, core)
+    }
+}
+
+impl fmt::Debug for RateLimitBackoffLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimitBackoffLayer")
+            .field("max_wait", &self.rules.max_wait)
+            .field("max_held", &self.rules.max_held)
+            .finish_non_exhaustive()
+    }
+}
+
+// ===== impl Rules =====
+
+impl Rules {
+    pub(super) fn key(&self, head: &Parts) -> Key {
+        self.key
+            .as_ref()
+            .map_or_else(|| key::origin(head), |key| key(head))
+    }
+
+    pub(super) fn classifier(&self) -> Option<&Classify> {
+        self.classify.as_deref()
+    }
+
+    pub(super) fn local_now(&self) -> SystemTime {
+        self.wall.now()
+    }
+}

@@ -1,0 +1,105 @@
+//! The service: straight through where no limit is in sight.
+
+use std::{
+    fmt, mem,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{call::Call, future::ResponseFuture, gates::Gates, layer::Rules};
+use crate::Replay;
+
+/// The service that [`RateLimitBackoffLayer`](super::RateLimitBackoffLayer) makes. See the [module](super).
+#[must_use]
+pub struct RateLimitBackoff<S> {
+    inner: S,
+    core: Arc<Core<S>>,
+}
+
+/// What all calls of a service share.
+pub(super) struct Core<S> {
+    pub(super) rules: Rules,
+    pub(super) gates: Arc<Gates>,
+    /// Never made ready: what a call that waited is sent by. Behind a lock so that `S` need not be `Sync`.
+    pub(super) spare: Mutex<S>,
+}
+
+// ===== impl RateLimitBackoff =====
+
+impl<S> RateLimitBackoff<S> {
+    pub(super) fn new(inner: S, core: Core<S>) -> Self {
+        let core = Arc::new(core);
+        Self { inner, core }
+    }
+
+    /// The service inside.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside, without the layer.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, ResB> Service<Request<B>> for RateLimitBackoff<S>
+where
+    S: Service<Request<B>, Response = Response<ResB>> + Clone,
+    B: Replay,
+    ResB: Body,
+{
+    type Response = Response<ResB>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B, ResB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let mut call = Call::new(Arc::clone(&self.core), &request);
+        match call.admit(request) {
+            Ok(request) => {
+                let future = self.inner.call(request);
+                ResponseFuture::calling(future, call)
+            }
+            Err(until) => {
+                // The readiness must not be carried into the wait: others may need it to end that wait.
+                let unready = self.inner.clone();
+                drop(mem::replace(&mut self.inner, unready));
+                ResponseFuture::held(until, call)
+            }
+        }
+    }
+}
+
+impl<S: Clone> Clone for RateLimitBackoff<S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            core: Arc::clone(&self.core),
+        }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for RateLimitBackoff<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimitBackoff")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}
+
+// ===== impl Core =====
+
+impl<S: Clone> Core<S> {
+    pub(super) fn unready(&self) -> S {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.clone()
+    }
+}

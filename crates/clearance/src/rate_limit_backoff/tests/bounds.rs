@@ -1,0 +1,166 @@
+use tower::Layer;
+
+use super::*;
+use crate::Waited;
+
+fn told(reply: &Reply) -> Option<Duration> {
+    reply.extensions().get::<RetryAfter>().map(|told| told.0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_does_not_fit_is_not_slept() {
+    let server = Server::script([]).route("/", (429, Some("50")));
+    let layer = layer();
+    let reply = send(&layer.layer(server.clone()), get("/")).await;
+    assert_eq!(reply.status(), 429);
+    assert_eq!(told(&reply), Some(50 * SECOND));
+    let waited = *reply.extensions().get::<Waited>().unwrap();
+    assert_eq!(waited.attempts, 4);
+    assert!(about(waited.total, 150.15), "{waited:?}");
+    assert!(about(server.0.lock().unwrap().start.elapsed(), 150.23));
+    assert_eq!(
+        (
+            layer.status().keys[0].refused,
+            layer.status().keys[0].given_up
+        ),
+        (4, 1)
+    );
+
+    let daily = Server::script([(429, Some("7200"))]);
+    let at = Instant::now();
+    let reply = send(&layer.layer(daily.clone()), get("/daily")).await;
+    assert_eq!(
+        (reply.status().as_u16(), told(&reply)),
+        (429, Some(7200 * SECOND))
+    );
+    assert!(at.elapsed() < 51 * SECOND, "the pause before it at most");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_of_more_than_a_minute_concerns_one_call() {
+    let server = Server::script([(429, Some("61"))]);
+    let service = layer().layer(server.clone());
+    let refused = spawn(&service, get("/quota")).await;
+    sleep(SECOND).await;
+    send(&service, get("/other")).await;
+    assert!(about(server.sent()[1].at, 1.0));
+    assert_eq!(refused.await.unwrap().status(), 200);
+    assert!(about(server.sent()[2].at, 61.08));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bound_on_waiting_can_be_set() {
+    let server = Server::script([(429, Some("5"))]);
+    let service = layer().max_wait(5 * SECOND).layer(server.clone());
+    assert_eq!(send(&service, get("/")).await.status(), 429);
+    assert_eq!(server.sent().len(), 1);
+    let never = Server::script([(429, None)]);
+    let reply = send(&layer().max_wait(Duration::ZERO).layer(never), get("/")).await;
+    assert!(told(&reply).is_some_and(|told| told >= SECOND / 2 && told <= SECOND));
+    let always = Server::script([(429, Some("900")), (429, Some("900"))]);
+    let service = layer().max_wait(Duration::MAX).layer(always);
+    assert_eq!(send(&service, get("/")).await.status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_refusals_in_a_row_while_others_get_through_are_enough() {
+    let server = Server::script([]).route("/never", (429, Some("2")));
+    let service = layer().layer(server.clone());
+    let unlucky = spawn(&service, get("/never")).await;
+    let others = service.clone();
+    let others = tokio::spawn(async move {
+        for _ in 0..100 {
+            sleep(SECOND / 5).await;
+            send(&others, get("/fine")).await;
+        }
+    });
+    let reply = unlucky.await.unwrap();
+    assert_eq!(
+        (reply.status().as_u16(), told(&reply)),
+        (429, Some(2 * SECOND))
+    );
+    assert_eq!(server.count("/never"), 5);
+    others.await.unwrap();
+    assert_eq!(server.count("/fine"), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_nobody_gets_through_a_call_is_patient() {
+    let server = Server::script((0..9).map(|_| (429, Some("10"))));
+    let service = layer().layer(server.clone());
+    assert_eq!(send(&service, get("/")).await.status(), 200);
+    assert_eq!(server.sent().len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_request_says_it_waited_is_spent() {
+    let mut request = get("/");
+    let (attempts, total) = (3, 175 * SECOND);
+    request.extensions_mut().insert(Waited { attempts, total });
+    let server = Server::script([(429, Some("4")), (429, Some("4"))]);
+    let service = layer().layer(server.clone());
+    let reply = send(&service, request.clone()).await;
+    assert_eq!((reply.status().as_u16(), server.sent().len()), (429, 2));
+    let waited = reply.extensions().get::<Waited>().unwrap();
+    assert_eq!(waited.attempts, 5);
+    assert!(about(waited.total, 179.0));
+
+    let reply = send(&service, request).await;
+    let waited = reply.extensions().get::<Waited>().unwrap();
+    assert_eq!((reply.status().as_u16(), waited.attempts), (200, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_spent_all_before_it_was_sent_leaves_at_the_end_of_the_pause() {
+    let server = Server::script([(429, Some("10"))]);
+    let service = layer().layer(server.clone());
+    let refused = spawn(&service, get("/")).await;
+    sleep(SECOND).await;
+    let mut before = vec![];
+    for _ in 0..200 {
+        before.push(spawn(&service, get("/before")).await);
+    }
+    let mut request = get("/spent");
+    let (attempts, total) = (2, 180 * SECOND);
+    request.extensions_mut().insert(Waited { attempts, total });
+    send(&service, request).await;
+    let spent = server.sent().into_iter().find(|sent| sent.path == "/spent");
+    let at = spent.unwrap().at;
+    assert!(at > 10 * SECOND && about(at, 10.03), "{at:?}");
+    refused.await.unwrap();
+    for before in before {
+        before.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_are_held() {
+    let server = Server::script((0..5).map(|_| (429, Some("5"))));
+    let layer = layer().max_held(3);
+    let service = layer.layer(server.clone());
+    let mut tasks = vec![];
+    for _ in 0..5 {
+        tasks.push(spawn(&service, get("/")).await);
+    }
+    sleep(SECOND).await;
+    assert_eq!(
+        (layer.status().keys[0].held, layer.status().keys[0].given_up),
+        (3, 2)
+    );
+    // Who was not sent yet is held nonetheless, and does not get through before the others.
+    let at = server.sent().len();
+    for _ in 0..5 {
+        tasks.push(spawn(&service, get("/late")).await);
+    }
+    let mut statuses = vec![];
+    for task in tasks {
+        statuses.push(task.await.unwrap().status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 200, 429, 429, 200, 200, 200, 200, 200]);
+    let sent = server.sent();
+    assert_eq!(sent.len(), at + 8);
+    assert!(sent[at..].iter().all(|sent| sent.at > 5 * SECOND));
+    let first: Vec<_> = sent[at..at + 3].iter().map(|sent| &*sent.path).collect();
+    assert_eq!(first, ["/"; 3]);
+    assert_eq!(layer.status().keys[0].held, 0);
+}
