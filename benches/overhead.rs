@@ -2,6 +2,8 @@
 //!
 //! All sides run over the same service, which answers at once. `cargo bench -p benches`
 
+#![allow(missing_docs, reason = "criterion_group makes public items")]
+
 use std::{
     convert::Infallible,
     future::{Ready, ready},
@@ -41,9 +43,18 @@ impl Service<Request<Body>> for Bare {
 }
 
 fn request() -> Request<Body> {
-    let mut request = Request::get("https://api.example.com/users").body(Body::new()).expect("a valid request");
-    for (name, value) in [("accept", "application/json"), ("user-agent", "bench"), ("x-a", "1"), ("x-b", "2")] {
-        request.headers_mut().insert(name, http::HeaderValue::from_static(value));
+    let mut request = Request::get("https://api.example.com/users")
+        .body(Body::new())
+        .expect("a valid request");
+    for (name, value) in [
+        ("accept", "application/json"),
+        ("user-agent", "bench"),
+        ("x-a", "1"),
+        ("x-b", "2"),
+    ] {
+        request
+            .headers_mut()
+            .insert(name, http::HeaderValue::from_static(value));
     }
     request
 }
@@ -52,17 +63,28 @@ fn request() -> Request<Body> {
 fn call<S: Service<Request<Body>>>(service: &mut S, request: Request<Body>) {
     let mut cx = Context::from_waker(Waker::noop());
     assert!(service.poll_ready(&mut cx).is_ready());
-    assert!(pin!(service.call(request)).poll(&mut cx).is_ready(), "the answer is there at once");
+    assert!(
+        pin!(service.call(request)).poll(&mut cx).is_ready(),
+        "the answer is there at once"
+    );
 }
 
 fn overhead(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("overhead");
     group.measurement_time(Duration::from_secs(3));
     let token = "t".repeat(1024);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
     let auth = SkewAuthLayer::new(ScriptedSource::new([token.as_str()]));
     runtime.block_on(async {
-        ServiceBuilder::new().layer(auth.clone()).service(Bare).oneshot(request()).await.expect("a token");
+        ServiceBuilder::new()
+            .layer(auth.clone())
+            .service(Bare)
+            .oneshot(request())
+            .await
+            .expect("a token");
     });
     macro_rules! side {
         ($name:literal, $($layer:expr),*) => {
@@ -73,11 +95,19 @@ fn overhead(criterion: &mut Criterion) {
         };
     }
     side!("bare",);
-    side!("fixed header (tower-http)", AddAuthorizationLayer::bearer(&token));
+    side!(
+        "fixed header (tower-http)",
+        AddAuthorizationLayer::bearer(&token)
+    );
     side!("SkewAuth", auth.clone());
     side!("Retry401", Retry401Layer::new());
     side!("RateLimitBackoff", RateLimitBackoffLayer::new());
-    side!("all three", Retry401Layer::new(), RateLimitBackoffLayer::new(), auth);
+    side!(
+        "all three",
+        Retry401Layer::new(),
+        RateLimitBackoffLayer::new(),
+        auth
+    );
     group.finish();
 }
 

@@ -1,5 +1,7 @@
 //! The token goes where it belongs, and nowhere else.
 
+#![allow(clippy::unwrap_used, reason = "test code")]
+
 mod support;
 
 use clearance::{Audience, RefusalReason, Retry401Layer, SkewAuthLayer, TokenRefused};
@@ -10,16 +12,26 @@ use support::{Api, get};
 use tower::{ServiceBuilder, ServiceExt};
 
 fn source() -> ScriptedSource {
-    let audience = Audience::origins(["https://api.example.com", "http://127.0.0.1:8080", "http://internal.example.com"]);
+    let audience = Audience::origins([
+        "https://api.example.com",
+        "http://127.0.0.1:8080",
+        "http://internal.example.com",
+    ]);
     ScriptedSource::new(["t0k3n"]).with_audience(audience.unwrap())
 }
 
 async fn token_sent(method: Method, uri: &str) -> bool {
     let (source, api) = (source(), Api::new(|_, _| 200));
-    let stack = ServiceBuilder::new().layer(SkewAuthLayer::new(source.clone())).service(api.service());
+    let stack = ServiceBuilder::new()
+        .layer(SkewAuthLayer::new(source.clone()))
+        .service(api.service());
     // Once with an empty cache, and once with a token in it.
     for _ in 0..2 {
-        let request = Request::builder().method(method.clone()).uri(uri).body(Full::default()).unwrap();
+        let request = Request::builder()
+            .method(method.clone())
+            .uri(uri)
+            .body(Full::default())
+            .unwrap();
         stack.clone().oneshot(request).await.unwrap();
         stack.clone().oneshot(get()).await.unwrap();
     }
@@ -47,7 +59,10 @@ async fn the_token_is_not_sent_to_another_origin() {
 #[tokio::test(start_paused = true)]
 async fn the_token_is_not_sent_over_plain_http_off_loopback() {
     assert!(token_sent(Method::GET, "http://127.0.0.1:8080/").await);
-    assert!(!token_sent(Method::GET, "http://internal.example.com/").await, "although it is in the audience");
+    assert!(
+        !token_sent(Method::GET, "http://internal.example.com/").await,
+        "although it is in the audience"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,12 +78,20 @@ async fn a_callers_own_authorization_wins_and_its_refusal_costs_nothing() {
         .layer(SkewAuthLayer::new(source.clone()))
         .service(api.service());
     let mut request = get();
-    request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static("Bearer my-own"));
+    request
+        .headers_mut()
+        .insert(AUTHORIZATION, HeaderValue::from_static("Bearer my-own"));
     let response = stack.oneshot(request).await.unwrap();
     assert_eq!(response.status(), 401);
-    assert!(matches!(response.extensions().get(), Some(RefusalReason::NotAttached)));
+    assert!(matches!(
+        response.extensions().get(),
+        Some(RefusalReason::NotAttached)
+    ));
     let refused = response.extensions().get::<TokenRefused>().unwrap();
-    assert!(matches!(refused.settled().await, Err(RefusalReason::NotAttached)));
+    assert!(matches!(
+        refused.settled().await,
+        Err(RefusalReason::NotAttached)
+    ));
     assert_eq!((api.seen().len(), source.fetches()), (1, 0));
     assert_eq!(api.seen()[0].token, "my-own");
 }
@@ -85,7 +108,9 @@ async fn a_source_that_never_learns_its_audience_sends_its_token_nowhere() {
         }
     }
     let api = Api::new(|_, _| 200);
-    let stack = ServiceBuilder::new().layer(SkewAuthLayer::new(Lost)).service(api.service());
+    let stack = ServiceBuilder::new()
+        .layer(SkewAuthLayer::new(Lost))
+        .service(api.service());
     stack.oneshot(get()).await.unwrap();
     assert_eq!(api.seen()[0].token, "");
 }

@@ -14,7 +14,9 @@ async fn a_thousand_tasks_on_an_empty_cache_make_one_token_request() {
     let source = ScriptedSource::counting().with_delay(SECOND);
     let api = Api::new(|seen, _| if seen.token == "token-1" { 200 } else { 401 });
     let (_, stack) = stack(source.clone(), api.service());
-    let tasks: Vec<_> = (0..1000).map(|_| tokio::spawn(stack.clone().oneshot(get()))).collect();
+    let tasks: Vec<_> = (0..1000)
+        .map(|_| tokio::spawn(stack.clone().oneshot(get())))
+        .collect();
     for task in tasks {
         assert_eq!(task.await.unwrap().unwrap().status(), 200);
     }
@@ -33,7 +35,10 @@ async fn a_slow_refresh_of_an_ageing_token_makes_nobody_wait() {
     let calls = calls_at(20, 290 * SECOND, &stack).await;
     assert!(calls.iter().all(|call| call.status() == Some(200)));
     let longest = calls.iter().map(|call| call.took).max().unwrap();
-    assert!(longest <= Duration::from_millis(25), "a call took {longest:?}");
+    assert!(
+        longest <= Duration::from_millis(25),
+        "a call took {longest:?}"
+    );
     assert_eq!(source.fetches(), 2);
     assert_eq!(auth.status().refreshes.ageing, 1);
 }
@@ -55,20 +60,29 @@ async fn when_the_refresh_fails_the_old_token_is_served_to_its_own_deadline() {
             assert!(error.contains("issuer down"), "{error}");
         }
     }
-    assert!(calls.iter().any(|call| call.result.is_err()), "past its end there is no token");
+    assert!(
+        calls.iter().any(|call| call.result.is_err()),
+        "past its end there is no token"
+    );
     assert_eq!(auth.status().token, TokenState::Expired);
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_lifetime_is_used_well() {
     for lifetime in [2, 5, 20, 35, 300, 86_400, 172_800_u64] {
-        let source = ScriptedSource::counting().with_lifetime(Duration::from_secs(lifetime)).with_delay(SECOND / 100);
+        let source = ScriptedSource::counting()
+            .with_lifetime(Duration::from_secs(lifetime))
+            .with_delay(SECOND / 100);
         let born = std::sync::Mutex::new(std::collections::HashMap::new());
         let api = Api::new(move |seen, _| {
             let mut born = born.lock().unwrap();
             let born = born.entry(seen.token.clone()).or_insert(seen.at);
             // A token is first seen within an instant of its birth here.
-            if seen.at.duration_since(*born) < Duration::from_secs(lifetime) { 200 } else { 401 }
+            if seen.at.duration_since(*born) < Duration::from_secs(lifetime) {
+                200
+            } else {
+                401
+            }
         });
         let (_, stack) = stack(source.clone(), api.service());
         stack.clone().oneshot(get()).await.unwrap();
@@ -76,11 +90,21 @@ async fn every_lifetime_is_used_well() {
         // Seldom calls may miss the window in which a token ages: these come twice in it at least.
         let pause = Duration::from_secs_f64(lifetime as f64 / 100.0).min(2 * MINUTE);
         let calls = callers(1, pause, run, &stack).await;
-        assert!(calls.iter().all(|call| call.status() == Some(200)), "a 401 at lifetime {lifetime}");
+        assert!(
+            calls.iter().all(|call| call.status() == Some(200)),
+            "a 401 at lifetime {lifetime}"
+        );
         let longest = calls.iter().map(|call| call.took).max().unwrap();
-        assert!(longest <= Duration::from_millis(25), "a call took {longest:?} at lifetime {lifetime}");
+        assert!(
+            longest <= Duration::from_millis(25),
+            "a call took {longest:?} at lifetime {lifetime}"
+        );
         let bound = (10.0_f64 / 0.78).ceil() as usize + 1;
-        assert!(source.fetches() <= bound, "{} requests at lifetime {lifetime}, {bound} allowed", source.fetches());
+        assert!(
+            source.fetches() <= bound,
+            "{} requests at lifetime {lifetime}, {bound} allowed",
+            source.fetches()
+        );
     }
 }
 
@@ -112,7 +136,9 @@ async fn the_caller_that_started_a_refresh_is_dropped_and_the_others_get_the_tok
     let (_, stack) = stack(source.clone(), api.service());
     let first = tokio::spawn(stack.clone().oneshot(get()));
     tokio::time::sleep(SECOND / 10).await;
-    let others: Vec<_> = (0..10).map(|_| tokio::spawn(stack.clone().oneshot(get()))).collect();
+    let others: Vec<_> = (0..10)
+        .map(|_| tokio::spawn(stack.clone().oneshot(get())))
+        .collect();
     tokio::time::sleep(SECOND / 10).await;
     first.abort();
     for other in others {
@@ -123,18 +149,26 @@ async fn the_caller_that_started_a_refresh_is_dropped_and_the_others_get_the_tok
 
 #[test]
 fn a_refresh_whose_runtime_is_gone_does_not_leave_its_seat_taken() {
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap()
+    };
     let source = ScriptedSource::script([Step::Hang, Step::token("fresh")]);
     let api = Api::new(|_, _| 200);
     let auth = SkewAuthLayer::new(source.clone());
     let first = runtime();
-    let service = auth.clone().layer(api.service());
+    let service = auth.layer(api.service());
     let call = first.spawn(service.oneshot(get()));
     first.block_on(async { tokio::time::sleep(SECOND).await });
     assert_eq!(source.fetches(), 1);
     drop(first);
     drop(call);
-    let response = runtime().block_on(auth.layer(api.service()).oneshot(get())).unwrap();
+    let response = runtime()
+        .block_on(auth.layer(api.service()).oneshot(get()))
+        .unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(api.seen()[0].token, "fresh");
 }
@@ -144,7 +178,9 @@ async fn a_source_that_panics_fails_its_waiters_and_the_next_call_works() {
     let source = ScriptedSource::script([Step::Panic.after(SECOND), Step::token("fresh")]);
     let api = Api::new(|_, _| 200);
     let (_, stack) = stack(source.clone(), api.service());
-    let waiters: Vec<_> = (0..10).map(|_| tokio::spawn(stack.clone().oneshot(get()))).collect();
+    let waiters: Vec<_> = (0..10)
+        .map(|_| tokio::spawn(stack.clone().oneshot(get())))
+        .collect();
     for waiter in waiters {
         let error = waiter.await.unwrap().unwrap_err();
         assert!(error.downcast_ref::<TokenError>().is_some());
@@ -164,7 +200,8 @@ fn outside_a_runtime_the_error_says_so() {
         let service = service.ready().await?;
         tower::Service::call(service, get()).await
     });
-    let std::task::Poll::Ready(Err(error)) = std::future::Future::poll(call.as_mut(), &mut cx) else {
+    let std::task::Poll::Ready(Err(error)) = std::future::Future::poll(call.as_mut(), &mut cx)
+    else {
         panic!("it waits for ever");
     };
     assert!(error.to_string().contains("tokio runtime"), "{error}");

@@ -12,7 +12,10 @@ use tower::ServiceExt;
 
 #[tokio::test(start_paused = true)]
 async fn an_issuer_that_is_down_for_a_minute_is_not_hammered_and_callers_learn_at_once() {
-    for down in [Step::Fail(TokenError::unavailable("connection refused")), Step::Hang] {
+    for down in [
+        Step::Fail(TokenError::unavailable("connection refused")),
+        Step::Hang,
+    ] {
         let hangs = matches!(down, Step::Hang);
         let source = ScriptedSource::script([down]);
         let api = Api::new(|_, _| 200);
@@ -29,12 +32,28 @@ async fn an_issuer_that_is_down_for_a_minute_is_not_hammered_and_callers_learn_a
         let calls = callers(64, SECOND / 4, 92 * SECOND, &stack).await;
         let asked = asked.await.unwrap();
         assert!(asked <= 20, "{asked} token requests");
-        let during: Vec<_> = calls.iter().filter(|call| (15..60).contains(&call.began.as_secs())).collect();
-        let prompt = during.iter().filter(|call| call.result.is_err() && call.took < SECOND / 10).count();
-        assert!(prompt * 100 >= during.len() * 95, "{prompt} of {} calls failed at once", during.len());
+        let during: Vec<_> = calls
+            .iter()
+            .filter(|call| (15..60).contains(&call.began.as_secs()))
+            .collect();
+        let prompt = during
+            .iter()
+            .filter(|call| call.result.is_err() && call.took < SECOND / 10)
+            .count();
+        assert!(
+            prompt * 100 >= during.len() * 95,
+            "{prompt} of {} calls failed at once",
+            during.len()
+        );
         let text = during[0].result.as_ref().unwrap_err().to_string();
-        assert!(text.contains(if hangs { "15 s" } else { "connection refused" }), "{text}");
-        let later: Vec<_> = calls.iter().filter(|call| call.began > 90 * SECOND).collect();
+        assert!(
+            text.contains(if hangs { "15 s" } else { "connection refused" }),
+            "{text}"
+        );
+        let later: Vec<_> = calls
+            .iter()
+            .filter(|call| call.began > 90 * SECOND)
+            .collect();
         assert!(!later.is_empty() && later.iter().all(|call| call.status() == Some(200)));
     }
 }
@@ -73,7 +92,11 @@ async fn denied_credentials_are_tried_again_later_or_when_told_to() {
     let source = ScriptedSource::script([Step::Fail(TokenError::denied("wrong secret"))]);
     let (auth, stack) = stack(source.clone(), Api::new(|_, _| 200).service());
     assert!(stack.clone().oneshot(get()).await.is_err());
-    assert_eq!(source.fetches(), 1, "the same credentials are not tried again at once");
+    assert_eq!(
+        source.fetches(),
+        1,
+        "the same credentials are not tried again at once"
+    );
     source.set([Step::Fresh]);
     sleep(SECOND).await;
     assert!(stack.clone().oneshot(get()).await.is_err(), "held off");
@@ -84,7 +107,10 @@ async fn denied_credentials_are_tried_again_later_or_when_told_to() {
 
 #[tokio::test(start_paused = true)]
 async fn hold_offs_end_by_themselves_for_every_kind_of_failure() {
-    for (error, longest) in [(TokenError::denied("no"), 60), (TokenError::malformed("no"), 30)] {
+    for (error, longest) in [
+        (TokenError::denied("no"), 60),
+        (TokenError::malformed("no"), 30),
+    ] {
         let source = ScriptedSource::script([Step::Fail(error)]);
         let (_, stack) = stack(source.clone(), Api::new(|_, _| 200).service());
         let down = callers(4, SECOND, 10 * MINUTE, &stack).await;

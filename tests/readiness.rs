@@ -1,5 +1,7 @@
 //! No layer calls what was not made ready, holds a readiness across a wait, or leaves anything behind when it is dropped.
 
+#![allow(clippy::unwrap_used, reason = "test code")]
+
 mod support;
 
 use std::{
@@ -9,14 +11,18 @@ use std::{
     task::{Context, Poll},
 };
 
-use clearance::{Audience, RateLimitBackoffLayer, Retry401Layer, SkewAuthLayer, Token, TokenError, token_source_fn};
+use clearance::{
+    Audience, RateLimitBackoffLayer, Retry401Layer, SkewAuthLayer, Token, TokenError,
+    token_source_fn,
+};
 use clearance_test::{ScriptedSource, Step};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use support::{Api, Body, BoxError, MINUTE, SECOND, Seen, Verdict, get};
 use tokio::time::{sleep, timeout};
 use tower::{
-    Layer, Service, ServiceBuilder, ServiceExt, buffer::Buffer, limit::GlobalConcurrencyLimitLayer, util::BoxCloneService,
+    Layer, Service, ServiceBuilder, ServiceExt, buffer::Buffer, limit::GlobalConcurrencyLimitLayer,
+    util::BoxCloneService,
 };
 
 type Stack = BoxCloneService<Request<Body>, Response<Body>, BoxError>;
@@ -65,9 +71,15 @@ async fn every_order_of_layers_keeps_the_contract_of_readiness() {
         let probe = Api::new(rough).service();
         let handle = probe.handle();
         let (name, stack) = stacks(&source, &probe).swap_remove(nth);
-        let tasks: Vec<_> = (0..20).map(|_| tokio::spawn(stack.clone().oneshot(get()))).collect();
+        let tasks: Vec<_> = (0..20)
+            .map(|_| tokio::spawn(stack.clone().oneshot(get())))
+            .collect();
         for task in tasks {
-            timeout(10 * MINUTE, task).await.expect(name).unwrap().unwrap();
+            timeout(10 * MINUTE, task)
+                .await
+                .expect(name)
+                .unwrap()
+                .unwrap();
         }
         assert_eq!(handle.held(), 0, "{name}");
         assert!(handle.calls() >= 20, "{name}");
@@ -77,13 +89,20 @@ async fn every_order_of_layers_keeps_the_contract_of_readiness() {
 /// What each order is good for: the recommended ones cure a refusal and a limit, whichever comes first.
 #[tokio::test(start_paused = true)]
 async fn the_replay_layer_above_the_auth_layer_cures_a_401_in_every_order() {
-    for name in ["retry, rate, auth", "retry, auth, rate", "rate, retry, auth"] {
+    for name in [
+        "retry, rate, auth",
+        "retry, auth, rate",
+        "rate, retry, auth",
+    ] {
         let source = ScriptedSource::counting();
         let api = Api::new(rough);
         let stacks = stacks(&source, &api);
         let (_, stack) = stacks.iter().find(|(known, _)| *known == name).unwrap();
         for _ in 0..5 {
-            let response = timeout(MINUTE, stack.clone().oneshot(get())).await.expect(name).unwrap();
+            let response = timeout(MINUTE, stack.clone().oneshot(get()))
+                .await
+                .expect(name)
+                .unwrap();
             assert_eq!(response.status(), 200, "{name}");
         }
         assert_eq!(source.fetches(), 2, "{name}");
@@ -117,15 +136,24 @@ async fn a_call_dropped_at_any_await_leaves_no_trace() {
     for nth in 0..count {
         let mut ended = false;
         for polls in 1..100 {
-            let source = ScriptedSource::script([Step::token("token-1"), Step::Fresh]).with_delay(SECOND / 10);
+            let source = ScriptedSource::script([Step::token("token-1"), Step::Fresh])
+                .with_delay(SECOND / 10);
             let probe = Api::new(rough).service();
             let handle = probe.handle();
             let (name, stack) = stacks(&source, &probe).swap_remove(nth);
             let future = Box::pin(stack.clone().oneshot(get()));
-            ended = Polls { future, left: polls }.await.is_some();
+            ended = Polls {
+                future,
+                left: polls,
+            }
+            .await
+            .is_some();
             assert_eq!(handle.held(), 0, "{name}, dropped after {polls} polls");
             let next = timeout(MINUTE, stack.oneshot(get())).await;
-            next.unwrap_or_else(|_| panic!("{name}: the call after one dropped after {polls} polls hangs")).unwrap();
+            next.unwrap_or_else(|_| {
+                panic!("{name}: the call after one dropped after {polls} polls hangs")
+            })
+            .unwrap();
             if ended {
                 break;
             }
@@ -145,8 +173,13 @@ where
     token_source_fn(Audience::any(), move || {
         let (service, minted) = (service.clone(), minted.clone());
         async move {
-            let request = Request::post("https://login.example.com/token").body(Full::default()).unwrap();
-            let answer = service.oneshot(request).await.map_err(|error| TokenError::unavailable(error.into().to_string()))?;
+            let request = Request::post("https://login.example.com/token")
+                .body(Full::default())
+                .unwrap();
+            let answer = service
+                .oneshot(request)
+                .await
+                .map_err(|error| TokenError::unavailable(error.into().to_string()))?;
             answer.into_body().collect().await.unwrap();
             let nth = minted.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
             Ok(Token::bearer(&format!("token-{nth}"))?.with_lifetime(4 * SECOND))
@@ -178,11 +211,21 @@ where
         .service(service);
     let calls = support::callers(4, SECOND / 2, 30 * SECOND, &stack);
     let calls = timeout(20 * MINUTE, calls).await.expect("a deadlock");
-    assert!(calls.iter().all(|call| call.status() == Some(200)), "{calls:?}");
+    assert!(
+        calls.iter().all(|call| call.status() == Some(200)),
+        "{calls:?}"
+    );
     let seen = api.seen();
-    let count = |path: &str| seen.iter().filter(|seen| seen.head.uri().path() == path).count();
+    let count = |path: &str| {
+        seen.iter()
+            .filter(|seen| seen.head.uri().path() == path)
+            .count()
+    };
     assert!(count("/token") > 5, "tokens expired and were refused");
-    assert!(calls.iter().any(|call| call.took >= SECOND), "calls met the limit");
+    assert!(
+        calls.iter().any(|call| call.took >= SECOND),
+        "calls met the limit"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,11 +245,15 @@ async fn source_and_api_may_share_one_buffer_of_one() {
 /// The readiness of a service that takes long to come may outlive the token.
 #[tokio::test(start_paused = true)]
 async fn a_token_is_judged_after_the_last_wait() {
-    let source = ScriptedSource::counting().with_lifetime(10 * SECOND).with_delay(SECOND / 10);
+    let source = ScriptedSource::counting()
+        .with_lifetime(10 * SECOND)
+        .with_delay(SECOND / 10);
     let api = Api::new(|_, _| 200);
     let limit = GlobalConcurrencyLimitLayer::new(1);
     let limited = limit.layer(api.service());
-    let stack = ServiceBuilder::new().layer(SkewAuthLayer::new(source.clone())).service(limited.clone());
+    let stack = ServiceBuilder::new()
+        .layer(SkewAuthLayer::new(source.clone()))
+        .service(limited.clone());
     let mut busy = limited;
     let call = tokio::spawn(stack.oneshot(get()));
     sleep(SECOND / 20).await;

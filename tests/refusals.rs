@@ -23,7 +23,9 @@ async fn a_thousand_tasks_refused_for_one_token_make_one_refresh() {
 
     // A call that is on its way for long, with the old token, when it is revoked.
     good.only("token-2");
-    let tasks: Vec<_> = (0..1000).map(|_| tokio::spawn(stack.clone().oneshot(get()))).collect();
+    let tasks: Vec<_> = (0..1000)
+        .map(|_| tokio::spawn(stack.clone().oneshot(get())))
+        .collect();
     for task in tasks {
         assert_eq!(task.await.unwrap().unwrap().status(), 200);
     }
@@ -45,7 +47,12 @@ async fn a_late_refusal_of_the_old_token_refuses_nothing() {
     let fast = Api::new(move |seen, _| rule.status(&seen.token));
     let auth = clearance::SkewAuthLayer::new(source.clone());
     let retry = clearance::Retry401Layer::new();
-    let client = |api: &Api| tower::ServiceBuilder::new().layer(retry).layer(auth.clone()).service(api.service());
+    let client = |api: &Api| {
+        tower::ServiceBuilder::new()
+            .layer(retry)
+            .layer(auth.clone())
+            .service(api.service())
+    };
     client(&fast).oneshot(get()).await.unwrap();
 
     let late = tokio::spawn(client(&slow).oneshot(get()));
@@ -53,7 +60,11 @@ async fn a_late_refusal_of_the_old_token_refuses_nothing() {
     good.only("token-2");
     assert_eq!(client(&fast).oneshot(get()).await.unwrap().status(), 200);
     assert_eq!(source.fetches(), 2);
-    assert_eq!(late.await.unwrap().unwrap().status(), 200, "it was replayed with the token that is there");
+    assert_eq!(
+        late.await.unwrap().unwrap().status(),
+        200,
+        "it was replayed with the token that is there"
+    );
     assert_eq!(source.fetches(), 2);
 }
 
@@ -92,7 +103,11 @@ async fn a_server_that_refuses_everything_costs_few_tokens() {
     let calls = calls_at(128, MINUTE, &stack).await;
     let early = in_four_seconds.await.unwrap();
     assert!(early <= 5, "{early} token requests in 4 s");
-    assert!(source.fetches() <= 8, "{} token requests in a minute", source.fetches());
+    assert!(
+        source.fetches() <= 8,
+        "{} token requests in a minute",
+        source.fetches()
+    );
     for call in &calls {
         let response = call.result.as_ref().unwrap();
         assert_eq!(response.status(), 401);
@@ -100,7 +115,12 @@ async fn a_server_that_refuses_everything_costs_few_tokens() {
         assert!(call.took < SECOND, "{call:?}");
     }
     // Each call at most once more, and nearly none of them.
-    assert!(api.seen().len() < calls.len() + 40, "{} sends for {} calls", api.seen().len(), calls.len());
+    assert!(
+        api.seen().len() < calls.len() + 40,
+        "{} sends for {} calls",
+        api.seen().len(),
+        calls.len()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,7 +128,9 @@ async fn a_first_token_that_is_refused_gets_one_successor() {
     let source = ScriptedSource::new(["stale", "fresh"]);
     let api = Api::new(|seen, _| if seen.token == "fresh" { 200 } else { 401 });
     let (_, stack) = stack(source.clone(), api.service());
-    let tasks: Vec<_> = (0..64).map(|_| tokio::spawn(stack.clone().oneshot(get()))).collect();
+    let tasks: Vec<_> = (0..64)
+        .map(|_| tokio::spawn(stack.clone().oneshot(get())))
+        .collect();
     for task in tasks {
         assert_eq!(task.await.unwrap().unwrap().status(), 200);
     }
@@ -118,9 +140,14 @@ async fn a_first_token_that_is_refused_gets_one_successor() {
 #[tokio::test(start_paused = true)]
 async fn a_trial_whose_call_is_dropped_passes_to_another() {
     let source = ScriptedSource::new(["stale", "fresh"]);
-    let api = Api::slow(SECOND, |seen, _| if seen.token == "fresh" { 200 } else { 401 });
+    let api = Api::slow(
+        SECOND,
+        |seen, _| if seen.token == "fresh" { 200 } else { 401 },
+    );
     let (_, stack) = stack(source, api.service());
-    let mut tasks: Vec<_> = (0..8).map(|_| tokio::spawn(stack.clone().oneshot(get()))).collect();
+    let mut tasks: Vec<_> = (0..8)
+        .map(|_| tokio::spawn(stack.clone().oneshot(get())))
+        .collect();
     // All were refused after a second, and one of them is trying the new token.
     sleep(1800 * SECOND / 1000).await;
     let trying = api.seen().len() - 8;
@@ -141,7 +168,10 @@ async fn a_missing_scope_is_returned_with_the_reason_and_costs_no_token() {
     let (_, stack) = stack(source.clone(), api.service());
     let response = stack.oneshot(get()).await.unwrap();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-    assert!(matches!(response.extensions().get(), Some(RefusalReason::InsufficientScope)));
+    assert!(matches!(
+        response.extensions().get(),
+        Some(RefusalReason::InsufficientScope)
+    ));
     assert_eq!((source.fetches(), api.seen().len()), (1, 1));
 }
 
@@ -152,14 +182,19 @@ async fn when_no_other_token_is_to_be_had_the_original_401_comes_back_with_the_r
     let good = Good::default();
     good.only("t0k3n");
     let rule = good.clone();
-    let api = Api::new(move |seen, _| Verdict::from(rule.status(&seen.token)).with("x-original", "yes"));
+    let api =
+        Api::new(move |seen, _| Verdict::from(rule.status(&seen.token)).with("x-original", "yes"));
     let (_, stack) = stack(source.clone(), api.service());
     stack.clone().oneshot(get()).await.unwrap();
     good.only("none");
     let response = stack.clone().oneshot(get()).await.unwrap();
     assert_eq!(response.status(), 401);
     assert_eq!(response.headers()["x-original"], "yes");
-    let reason = response.extensions().get::<RefusalReason>().unwrap().to_string();
+    let reason = response
+        .extensions()
+        .get::<RefusalReason>()
+        .unwrap()
+        .to_string();
     assert!(reason.contains("client disabled"), "{reason}");
     assert!(response.extensions().get::<TokenRefused>().is_some());
     assert_eq!((source.fetches(), api.seen().len()), (2, 2));
@@ -171,7 +206,10 @@ async fn a_refused_call_waits_half_a_minute_at_most() {
     let good = Good::default();
     good.only("t0k3n");
     let rule = good.clone();
-    let (_, stack) = stack(source, Api::new(move |seen, _| rule.status(&seen.token)).service());
+    let (_, stack) = stack(
+        source,
+        Api::new(move |seen, _| rule.status(&seen.token)).service(),
+    );
     stack.clone().oneshot(get()).await.unwrap();
     good.only("none");
     let start = tokio::time::Instant::now();

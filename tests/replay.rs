@@ -29,7 +29,10 @@ macro_rules! recommended {
 
 fn same_request(first: &Seen, again: &Seen) {
     let (a, b) = (&first.head, &again.head);
-    assert_eq!((a.method(), a.uri(), a.version(), &first.body), (b.method(), b.uri(), b.version(), &again.body));
+    assert_eq!(
+        (a.method(), a.uri(), a.version(), &first.body),
+        (b.method(), b.uri(), b.version(), &again.body)
+    );
     let fields = |seen: &Seen| {
         let mut headers = seen.head.headers().clone();
         headers.remove("authorization");
@@ -45,9 +48,16 @@ async fn a_post_is_byte_exact_after_a_401_and_after_a_429() {
     for status in [401, 429] {
         let api = Api::new(move |_, before| if before == 0 { status } else { 200 });
         let stack = recommended!(ScriptedSource::new(["stale", "fresh"]), api.service());
-        let mut request = Request::post(URL).version(Version::HTTP_2).body(Full::from(body.clone())).unwrap();
-        request.headers_mut().append("x-twice", HeaderValue::from_static("1"));
-        request.headers_mut().append("x-twice", HeaderValue::from_static("2"));
+        let mut request = Request::post(URL)
+            .version(Version::HTTP_2)
+            .body(Full::from(body.clone()))
+            .unwrap();
+        request
+            .headers_mut()
+            .append("x-twice", HeaderValue::from_static("1"));
+        request
+            .headers_mut()
+            .append("x-twice", HeaderValue::from_static("2"));
         request.extensions_mut().insert("kept");
         let response = stack.oneshot(request).await.unwrap();
         assert_eq!(response.status(), 200);
@@ -62,7 +72,13 @@ async fn a_post_is_byte_exact_after_a_401_and_after_a_429() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_meets_401_and_429_in_turn_is_sent_five_times_at_most() {
     for first in [401, 429] {
-        let api = Api::new(move |_, before| if (before % 2 == 0) == (first == 401) { 401 } else { 429 });
+        let api = Api::new(move |_, before| {
+            if (before % 2 == 0) == (first == 401) {
+                401
+            } else {
+                429
+            }
+        });
         let stack = recommended!(ScriptedSource::counting(), api.service());
         let response = stack.oneshot(get()).await.unwrap();
         assert_eq!(response.status(), 401);
@@ -73,15 +89,25 @@ async fn a_call_that_meets_401_and_429_in_turn_is_sent_five_times_at_most() {
 
 #[tokio::test(start_paused = true)]
 async fn idempotent_only_leaves_a_post_alone_unless_it_has_a_key() {
-    for (method, key, sends) in [(Method::POST, false, 1), (Method::POST, true, 2), (Method::PUT, false, 2)] {
+    for (method, key, sends) in [
+        (Method::POST, false, 1),
+        (Method::POST, true, 2),
+        (Method::PUT, false, 2),
+    ] {
         let api = Api::new(|seen, _| if seen.token == "fresh" { 200 } else { 401 });
         let stack = ServiceBuilder::new()
             .layer(Retry401Layer::new().idempotent_only())
             .layer(SkewAuthLayer::new(ScriptedSource::new(["stale", "fresh"])))
             .service(api.service());
-        let mut request = Request::builder().method(method).uri(URL).body(Full::default()).unwrap();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(URL)
+            .body(Full::default())
+            .unwrap();
         if key {
-            request.headers_mut().insert("idempotency-key", HeaderValue::from_static("8e03978e"));
+            request
+                .headers_mut()
+                .insert("idempotency-key", HeaderValue::from_static("8e03978e"));
         }
         stack.oneshot(request).await.unwrap();
         assert_eq!(api.seen().len(), sends);
@@ -92,10 +118,14 @@ async fn idempotent_only_leaves_a_post_alone_unless_it_has_a_key() {
 #[tokio::test(start_paused = true)]
 async fn a_401_of_which_nothing_is_said_is_replayed_once() {
     let api = Api::new(|_, before| Verdict::from(if before == 0 { 401 } else { 200 }));
-    let stack = ServiceBuilder::new().layer(Retry401Layer::new()).service(api.service());
+    let stack = ServiceBuilder::new()
+        .layer(Retry401Layer::new())
+        .service(api.service());
     assert_eq!(stack.oneshot(get()).await.unwrap().status(), 200);
     let api = Api::new(|_, _| 401);
-    let stack = ServiceBuilder::new().layer(Retry401Layer::new()).service(api.service());
+    let stack = ServiceBuilder::new()
+        .layer(Retry401Layer::new())
+        .service(api.service());
     assert_eq!(stack.oneshot(get()).await.unwrap().status(), 401);
     assert_eq!(api.seen().len(), 2);
 }
@@ -113,7 +143,10 @@ impl http_body::Body for Once {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         Pin::new(&mut self.0).poll_frame(cx)
     }
 
@@ -126,9 +159,13 @@ impl http_body::Body for Once {
 async fn a_body_that_can_be_sent_once_is_never_replayed_empty() {
     for status in [401, 429] {
         let api = Api::new(move |_, _| status);
-        let inner = api.service().map_request(|request: Request<Once>| request.map(|body| body.0));
+        let inner = api
+            .service()
+            .map_request(|request: Request<Once>| request.map(|body| body.0));
         let stack = recommended!(ScriptedSource::counting(), inner);
-        let request = Request::post(URL).body(Once(Full::from("only once"))).unwrap();
+        let request = Request::post(URL)
+            .body(Once(Full::from("only once")))
+            .unwrap();
         let response = stack.oneshot(request).await.unwrap();
         assert_eq!(response.status(), status);
         let seen = api.seen();

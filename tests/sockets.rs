@@ -15,7 +15,9 @@ type Body = Full<Bytes>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixty_four_callers_survive_a_revocation_a_limit_and_a_reset() {
-    let platform = Genesys::builder().rate_limit(200, Duration::from_secs(1)).build();
+    let platform = Genesys::builder()
+        .rate_limit(200, Duration::from_secs(1))
+        .build();
     let running = platform.serve().await.unwrap();
     platform.fault_next_token(Fault::Reset);
     let source = GenesysCloud::new(Region::UsEast1, Genesys::CLIENT_ID, Genesys::CLIENT_SECRET)
@@ -46,7 +48,10 @@ async fn sixty_four_callers_survive_a_revocation_a_limit_and_a_reset() {
         }));
     }
     for call in calls {
-        timeout(Duration::from_secs(30), call).await.expect("a call hangs").unwrap();
+        timeout(Duration::from_secs(30), call)
+            .await
+            .expect("a call hangs")
+            .unwrap();
     }
     let counters = platform.counters();
     // The one that was reset, the first, and the one after the revocation.

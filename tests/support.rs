@@ -1,5 +1,10 @@
 //! An API in this process, for the tests on paused time. Each test file uses a part of it.
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "test code, of which each file uses a part"
+)]
 
 use std::{
     collections::HashMap,
@@ -57,7 +62,10 @@ pub(crate) struct Verdict {
 
 impl From<u16> for Verdict {
     fn from(status: u16) -> Self {
-        Self { status: StatusCode::from_u16(status).unwrap(), headers: Vec::new() }
+        Self {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: Vec::new(),
+        }
     }
 }
 
@@ -70,13 +78,22 @@ impl Verdict {
 
 impl Api {
     /// `rule` is given the request and how many came before it.
-    pub(crate) fn new<V: Into<Verdict>>(rule: impl Fn(&Seen, usize) -> V + Send + Sync + 'static) -> Self {
+    pub(crate) fn new<V: Into<Verdict>>(
+        rule: impl Fn(&Seen, usize) -> V + Send + Sync + 'static,
+    ) -> Self {
         Self::slow(Duration::from_millis(20), rule)
     }
 
-    pub(crate) fn slow<V: Into<Verdict>>(latency: Duration, rule: impl Fn(&Seen, usize) -> V + Send + Sync + 'static) -> Self {
+    pub(crate) fn slow<V: Into<Verdict>>(
+        latency: Duration,
+        rule: impl Fn(&Seen, usize) -> V + Send + Sync + 'static,
+    ) -> Self {
         let rule = Box::new(move |seen: &Seen, before: usize| rule(seen, before).into());
-        Self(Arc::new(Inner { rule, latency, seen: Mutex::default() }))
+        Self(Arc::new(Inner {
+            rule,
+            latency,
+            seen: Mutex::default(),
+        }))
     }
 
     pub(crate) fn seen(&self) -> MutexGuard<'_, Vec<Seen>> {
@@ -91,9 +108,17 @@ impl Api {
     async fn answer(self, request: Request<Body>) -> Result<Response<Body>, Infallible> {
         let (head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
-        let bearer = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let bearer = head
+            .headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         let token = bearer.unwrap_or_default().to_owned();
-        let seen = Seen { at: Instant::now(), token, body, head: Request::from_parts(head, ()) };
+        let seen = Seen {
+            at: Instant::now(),
+            token,
+            body,
+            head: Request::from_parts(head, ()),
+        };
         // A token is judged when the request arrives: half of the latency is the way there.
         tokio::time::sleep(self.0.latency / 2).await;
         let before = {
@@ -136,14 +161,24 @@ impl Good {
     }
 
     pub(crate) fn status(&self, token: &str) -> u16 {
-        if self.0.lock().unwrap().contains_key(token) { 200 } else { 401 }
+        if self.0.lock().unwrap().contains_key(token) {
+            200
+        } else {
+            401
+        }
     }
 }
 
 /// `Retry401` over `SkewAuth` over `api`, and the layer to ask for its status.
-pub(crate) fn stack<S: Clone>(source: impl TokenSource, api: S) -> (SkewAuthLayer, Retry401<SkewAuth<S>>) {
+pub(crate) fn stack<S: Clone>(
+    source: impl TokenSource,
+    api: S,
+) -> (SkewAuthLayer, Retry401<SkewAuth<S>>) {
     let auth = SkewAuthLayer::new(source);
-    let stack = ServiceBuilder::new().layer(Retry401Layer::new()).layer(auth.clone()).service(api);
+    let stack = ServiceBuilder::new()
+        .layer(Retry401Layer::new())
+        .layer(auth.clone())
+        .service(api);
     (auth, stack)
 }
 
@@ -161,7 +196,10 @@ pub(crate) struct Ended {
 
 impl Ended {
     pub(crate) fn status(&self) -> Option<u16> {
-        self.result.as_ref().ok().map(|response| response.status().as_u16())
+        self.result
+            .as_ref()
+            .ok()
+            .map(|response| response.status().as_u16())
     }
 }
 
@@ -186,7 +224,12 @@ where
 }
 
 /// `count` callers that call one after the other, each `pause` after its last call ended, until `length` has gone by.
-pub(crate) async fn callers<S>(count: usize, pause: Duration, length: Duration, stack: &S) -> Vec<Ended>
+pub(crate) async fn callers<S>(
+    count: usize,
+    pause: Duration,
+    length: Duration,
+    stack: &S,
+) -> Vec<Ended>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = BoxError> + Clone + Send + 'static,
     S::Future: Send,
@@ -218,5 +261,9 @@ where
 {
     let began = Instant::now();
     let result = stack.oneshot(get()).await;
-    Ended { began: began - start, took: began.elapsed(), result }
+    Ended {
+        began: began - start,
+        took: began.elapsed(),
+        result,
+    }
 }

@@ -1,5 +1,7 @@
 //! The layers and the vendors' sources against the simulated platforms, over HTTP in memory: exact virtual time.
 
+#![allow(clippy::unwrap_used, reason = "test code")]
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,11 +24,15 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn genesys_source(platform: &sim::Genesys) -> GenesysCloud<impl clearance_oauth::HttpService> {
-    GenesysCloud::new(Region::UsEast1, sim::Genesys::CLIENT_ID, sim::Genesys::CLIENT_SECRET)
-        .and_then(|source| source.with_login_url(platform.login_url()))
-        .and_then(|source| source.with_api_url(platform.api_url()))
-        .unwrap()
-        .with_client(platform.client::<Body>())
+    GenesysCloud::new(
+        Region::UsEast1,
+        sim::Genesys::CLIENT_ID,
+        sim::Genesys::CLIENT_SECRET,
+    )
+    .and_then(|source| source.with_login_url(platform.login_url()))
+    .and_then(|source| source.with_api_url(platform.api_url()))
+    .unwrap()
+    .with_client(platform.client::<Body>())
 }
 
 macro_rules! stack {
@@ -40,7 +46,9 @@ macro_rules! stack {
 }
 
 fn users(platform: &sim::Genesys) -> Request<Body> {
-    Request::get(format!("{}/api/v2/users", platform.api_url())).body(Full::default()).unwrap()
+    Request::get(format!("{}/api/v2/users", platform.api_url()))
+        .body(Full::default())
+        .unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,12 +68,18 @@ async fn a_single_bad_token_answer_loses_no_call() {
         platform.fault_next_token(fault.clone());
         let stack = stack!(SkewAuthLayer::new(genesys_source(&platform)), platform);
         let start = Instant::now();
-        let calls: Vec<_> = (0..64).map(|_| tokio::spawn(stack.clone().oneshot(users(&platform)))).collect();
+        let calls: Vec<_> = (0..64)
+            .map(|_| tokio::spawn(stack.clone().oneshot(users(&platform))))
+            .collect();
         for call in calls {
             assert_eq!(call.await.unwrap().unwrap().status(), 200, "{fault:?}");
         }
         assert_eq!(platform.counters().token_requests, 2, "{fault:?}");
-        assert!(start.elapsed() < 8 * SECOND, "{fault:?} took {:?}", start.elapsed());
+        assert!(
+            start.elapsed() < 8 * SECOND,
+            "{fault:?} took {:?}",
+            start.elapsed()
+        );
     }
 }
 
@@ -76,8 +90,15 @@ async fn an_attempt_ends_after_seven_seconds_and_a_refresh_after_fifteen() {
     let stack = stack!(SkewAuthLayer::new(genesys_source(&platform)), platform);
     let start = Instant::now();
     let error = stack.oneshot(users(&platform)).await.unwrap_err();
-    assert_eq!(error.downcast_ref::<TokenError>().unwrap().kind(), TokenErrorKind::Unavailable);
-    assert!((14 * SECOND..=16 * SECOND).contains(&start.elapsed()), "{:?}", start.elapsed());
+    assert_eq!(
+        error.downcast_ref::<TokenError>().unwrap().kind(),
+        TokenErrorKind::Unavailable
+    );
+    assert!(
+        (14 * SECOND..=16 * SECOND).contains(&start.elapsed()),
+        "{:?}",
+        start.elapsed()
+    );
     assert_eq!(platform.counters().token_requests, 3);
 }
 
@@ -89,9 +110,15 @@ async fn a_wrong_secret_is_told_in_one_sentence_and_not_repeated_at_the_issuer()
     let stack = stack!(SkewAuthLayer::new(source), platform);
     for _ in 0..10 {
         let error = stack.clone().oneshot(users(&platform)).await.unwrap_err();
-        assert_eq!(error.downcast_ref::<TokenError>().unwrap().kind(), TokenErrorKind::Denied);
+        assert_eq!(
+            error.downcast_ref::<TokenError>().unwrap().kind(),
+            TokenErrorKind::Denied
+        );
         let text = error.to_string();
-        assert!(text.contains("invalid_client") && text.contains("/oauth/token"), "{text}");
+        assert!(
+            text.contains("invalid_client") && text.contains("/oauth/token"),
+            "{text}"
+        );
         assert!(!text.contains(sim::Genesys::CLIENT_SECRET), "{text}");
     }
     assert_eq!(platform.counters().token_requests, 1);
@@ -99,7 +126,10 @@ async fn a_wrong_secret_is_told_in_one_sentence_and_not_repeated_at_the_issuer()
 
 #[tokio::test(start_paused = true)]
 async fn the_throttled_token_endpoint_of_genesys_is_waited_out() {
-    let platform = sim::Genesys::builder().no_rate_limit().token_rate_limit(1, 8 * SECOND).build();
+    let platform = sim::Genesys::builder()
+        .no_rate_limit()
+        .token_rate_limit(1, 8 * SECOND)
+        .build();
     let other = genesys_source(&platform);
     clearance::TokenSource::fetch(&other).await.unwrap();
     let stack = stack!(SkewAuthLayer::new(genesys_source(&platform)), platform);
@@ -109,11 +139,16 @@ async fn the_throttled_token_endpoint_of_genesys_is_waited_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_revocation_under_a_burst_costs_one_token_request() {
-    let platform = sim::Genesys::builder().no_rate_limit().latency(SECOND / 50).build();
+    let platform = sim::Genesys::builder()
+        .no_rate_limit()
+        .latency(SECOND / 50)
+        .build();
     let stack = stack!(SkewAuthLayer::new(genesys_source(&platform)), platform);
     stack.clone().oneshot(users(&platform)).await.unwrap();
     platform.revoke_all();
-    let calls: Vec<_> = (0..256).map(|_| tokio::spawn(stack.clone().oneshot(users(&platform)))).collect();
+    let calls: Vec<_> = (0..256)
+        .map(|_| tokio::spawn(stack.clone().oneshot(users(&platform))))
+        .collect();
     for call in calls {
         assert_eq!(call.await.unwrap().unwrap().status(), 200);
     }
@@ -125,7 +160,9 @@ async fn a_revocation_under_a_burst_costs_one_token_request() {
 async fn a_rate_limit_is_waited_out_together_and_never_overrun() {
     let platform = sim::Genesys::builder().rate_limit(10, 2 * SECOND).build();
     let stack = stack!(SkewAuthLayer::new(genesys_source(&platform)), platform);
-    let calls: Vec<_> = (0..64).map(|_| tokio::spawn(stack.clone().oneshot(users(&platform)))).collect();
+    let calls: Vec<_> = (0..64)
+        .map(|_| tokio::spawn(stack.clone().oneshot(users(&platform))))
+        .collect();
     for call in calls {
         assert_eq!(call.await.unwrap().unwrap().status(), 200);
     }
@@ -146,8 +183,15 @@ async fn the_issuers_skew_is_measured_with_its_error_bar() {
         let skew = auth.status().issuer_skew.unwrap();
         assert!(skew.error() <= SECOND, "{skew}");
         let off = skew.magnitude().as_secs_f64() - f64::abs(ahead);
-        assert!(off.abs() <= skew.error().as_secs_f64() + 0.01, "{ahead}: {skew}");
-        assert_eq!((skew.is_server_ahead(), skew.is_server_behind()), (ahead > 0.0, ahead < 0.0), "{ahead}: {skew}");
+        assert!(
+            off.abs() <= skew.error().as_secs_f64() + 0.01,
+            "{ahead}: {skew}"
+        );
+        assert_eq!(
+            (skew.is_server_ahead(), skew.is_server_behind()),
+            (ahead > 0.0, ahead < 0.0),
+            "{ahead}: {skew}"
+        );
     }
 }
 
@@ -158,10 +202,14 @@ async fn a_post_arrives_byte_exact_after_a_revocation() {
     stack.clone().oneshot(users(&platform)).await.unwrap();
     platform.revoke_all();
     let body: Bytes = (0..50_000_u32).flat_map(u32::to_le_bytes).collect();
-    let request = Request::post(format!("{}{}", platform.api_url(), sim::Genesys::ECHO)).body(Full::from(body.clone()));
+    let request = Request::post(format!("{}{}", platform.api_url(), sim::Genesys::ECHO))
+        .body(Full::from(body.clone()));
     let response = stack.oneshot(request.unwrap()).await.unwrap();
     assert_eq!(response.status(), 200);
-    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), body);
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        body
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,13 +217,18 @@ async fn cxone_is_discovered_called_and_survives_a_revocation() {
     let platform = sim::Cxone::builder().build();
     let client = ClientRegistration::new(sim::Cxone::CLIENT_ID, sim::Cxone::CLIENT_SECRET);
     let key = AccessKey::new(sim::Cxone::ACCESS_KEY_ID, sim::Cxone::ACCESS_KEY_SECRET);
-    let source = Cxone::for_issuer(platform.login_url(), client, key).unwrap().with_client(platform.client::<Body>());
+    let source = Cxone::for_issuer(platform.login_url(), client, key)
+        .unwrap()
+        .with_client(platform.client::<Body>());
     let source = std::sync::Arc::new(source);
     let api = source.discover().await.unwrap();
     let stack = stack!(SkewAuthLayer::new(source), platform);
     let agents = || {
         let uri = format!("{api}/incontactapi/services/v34.0/agents?top=10");
-        Request::get(uri).header("accept", "application/json").body(Full::default()).unwrap()
+        Request::get(uri)
+            .header("accept", "application/json")
+            .body(Full::default())
+            .unwrap()
     };
     assert_eq!(stack.clone().oneshot(agents()).await.unwrap().status(), 200);
     platform.revoke_all();
@@ -189,9 +242,17 @@ async fn client_credentials_work_with_any_issuer() -> Result<(), BoxError> {
     let platform = sim::Genesys::builder().build();
     let audience = clearance::Audience::origin(platform.api_url())?;
     let url = format!("{}/oauth/token", platform.login_url());
-    let source = ClientCredentials::new(&url, sim::Genesys::CLIENT_ID, sim::Genesys::CLIENT_SECRET, audience)?
-        .with_client(platform.client::<Body>());
+    let source = ClientCredentials::new(
+        &url,
+        sim::Genesys::CLIENT_ID,
+        sim::Genesys::CLIENT_SECRET,
+        audience,
+    )?
+    .with_client(platform.client::<Body>());
     let stack = stack!(SkewAuthLayer::new(source), platform);
-    assert_eq!(stack.oneshot(users(&platform)).await?.status(), StatusCode::OK);
+    assert_eq!(
+        stack.oneshot(users(&platform)).await?.status(),
+        StatusCode::OK
+    );
     Ok(())
 }

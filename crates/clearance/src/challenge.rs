@@ -31,14 +31,23 @@ pub(crate) fn read(headers: &HeaderMap) -> Challenge {
             }
         }
     }
-    if other && !bearer { Challenge::OtherScheme } else { Challenge::Token }
+    if other && !bearer {
+        Challenge::OtherScheme
+    } else {
+        Challenge::Token
+    }
 }
 
 #[cfg(feature = "retry-401")]
 /// The scope that a challenge asks for, if it names one.
 pub(crate) fn wanted_scope(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-    values.find_map(|value| elements(value).find_map(|element| parameter(split_scheme(element).1, "scope")))
+    let mut values = headers
+        .get_all(WWW_AUTHENTICATE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values.find_map(|value| {
+        elements(value).find_map(|element| parameter(split_scheme(element).1, "scope"))
+    })
 }
 
 /// The elements of a list, commas within quotes aside.
@@ -60,19 +69,28 @@ fn elements(list: &str) -> impl Iterator<Item = &str> {
 
 /// `Bearer realm="x"` has a scheme and a parameter, `Bearer` a scheme, `error="x"` a parameter.
 fn split_scheme(element: &str) -> (Option<&str>, &str) {
-    let end = element.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(element.len());
+    let end = element
+        .find(|c: char| c == '=' || c.is_whitespace())
+        .unwrap_or(element.len());
     let (word, rest) = element.split_at(end);
-    if rest.trim_start().starts_with('=') { (None, element) } else { (Some(word), rest.trim_start()) }
+    if rest.trim_start().starts_with('=') {
+        (None, element)
+    } else {
+        (Some(word), rest.trim_start())
+    }
 }
 
 #[cfg(feature = "skew-auth")]
 fn is_insufficient_scope(element: &str) -> bool {
-    parameter(element, "error").is_some_and(|error| error.eq_ignore_ascii_case("insufficient_scope"))
+    parameter(element, "error")
+        .is_some_and(|error| error.eq_ignore_ascii_case("insufficient_scope"))
 }
 
 fn parameter<'a>(element: &'a str, name: &str) -> Option<&'a str> {
     let (key, value) = element.split_once('=')?;
-    key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"'))
+    key.trim()
+        .eq_ignore_ascii_case(name)
+        .then(|| value.trim().trim_matches('"'))
 }
 
 #[cfg(test)]
@@ -82,7 +100,10 @@ mod tests {
     use super::*;
 
     fn headers(values: &[&str]) -> HeaderMap {
-        values.iter().map(|value| (WWW_AUTHENTICATE, HeaderValue::from_str(value).unwrap())).collect()
+        values
+            .iter()
+            .map(|value| (WWW_AUTHENTICATE, HeaderValue::from_str(value).unwrap()))
+            .collect()
     }
 
     #[test]
@@ -92,14 +113,35 @@ mod tests {
             (&[""], Challenge::Token),
             (&["Bearer"], Challenge::Token),
             (&["Bearer realm=\"a, Basic b\""], Challenge::Token),
-            (&["bearer realm=\"x\", error=\"invalid_token\""], Challenge::Token),
-            (&["Bearer error=\"insufficient_scope\""], Challenge::InsufficientScope),
-            (&["Basic realm=\"x\", BEARER realm=\"\\\"y\", Error = insufficient_scope"], Challenge::InsufficientScope),
-            (&["Basic realm=\"x\"", "Bearer scope=\"a b\", error=\"insufficient_scope\""], Challenge::InsufficientScope),
-            (&["Basic error=\"insufficient_scope\""], Challenge::OtherScheme),
+            (
+                &["bearer realm=\"x\", error=\"invalid_token\""],
+                Challenge::Token,
+            ),
+            (
+                &["Bearer error=\"insufficient_scope\""],
+                Challenge::InsufficientScope,
+            ),
+            (
+                &["Basic realm=\"x\", BEARER realm=\"\\\"y\", Error = insufficient_scope"],
+                Challenge::InsufficientScope,
+            ),
+            (
+                &[
+                    "Basic realm=\"x\"",
+                    "Bearer scope=\"a b\", error=\"insufficient_scope\"",
+                ],
+                Challenge::InsufficientScope,
+            ),
+            (
+                &["Basic error=\"insufficient_scope\""],
+                Challenge::OtherScheme,
+            ),
             (&["Bearer x=\"error=insufficient_scope\""], Challenge::Token),
             (&["Negotiate"], Challenge::OtherScheme),
-            (&["Basic realm=\"x\"", "Digest nonce=\"y\""], Challenge::OtherScheme),
+            (
+                &["Basic realm=\"x\"", "Digest nonce=\"y\""],
+                Challenge::OtherScheme,
+            ),
             (&["Basic realm=\"x\", Bearer"], Challenge::Token),
             (&["\"unclosed, Basic"], Challenge::OtherScheme),
         ] {
@@ -109,7 +151,12 @@ mod tests {
 
     #[test]
     fn the_wanted_scope_is_read() {
-        assert_eq!(wanted_scope(&headers(&["Bearer realm=\"x\", scope=\"users:read admin\""])), Some("users:read admin"));
+        assert_eq!(
+            wanted_scope(&headers(&[
+                "Bearer realm=\"x\", scope=\"users:read admin\""
+            ])),
+            Some("users:read admin")
+        );
         assert_eq!(wanted_scope(&headers(&["Bearer"])), None);
     }
 }

@@ -76,10 +76,10 @@
 
 #[cfg(any(feature = "skew-auth", feature = "retry-401"))]
 mod challenge;
-mod refused;
-mod replay;
 #[cfg(feature = "rate-limit-backoff")]
 pub mod rate_limit_backoff;
+mod refused;
+mod replay;
 #[cfg(feature = "retry-401")]
 pub mod retry_401;
 #[cfg(feature = "skew-auth")]
@@ -88,7 +88,10 @@ pub mod skew_auth;
 mod token_cache;
 mod waited;
 
-pub use clearance_core::{AnyTokenSource, Audience, Secret, Token, TokenError, TokenErrorKind, TokenSource, token_source_fn};
+pub use clearance_core::{
+    AnyTokenSource, Audience, Secret, Token, TokenError, TokenErrorKind, TokenSource,
+    token_source_fn,
+};
 
 #[cfg(feature = "rate-limit-backoff")]
 pub use self::rate_limit_backoff::{RateLimitBackoff, RateLimitBackoffLayer};

@@ -35,7 +35,10 @@ pub struct TokenRefused(Arc<Kind>);
 
 enum Kind {
     Known(Result<(), RefusalReason>),
-    When { advice: String, settle: Box<dyn Fn() -> BoxFuture + Send + Sync> },
+    When {
+        advice: String,
+        settle: Box<dyn Fn() -> BoxFuture + Send + Sync>,
+    },
 }
 
 type BoxFuture = Pin<Box<dyn Future<Output = Result<(), RefusalReason>> + Send>>;
@@ -90,7 +93,10 @@ impl TokenRefused {
         Fut: Future<Output = Result<(), RefusalReason>> + Send + 'static,
     {
         let settle = Box::new(move || Box::pin(settle()) as BoxFuture);
-        Self(Arc::new(Kind::When { advice: advice.into(), settle }))
+        Self(Arc::new(Kind::When {
+            advice: advice.into(),
+            settle,
+        }))
     }
 
     /// Ends in `Ok` when a replay is worth sending, or in the reason why it is not.
@@ -152,7 +158,9 @@ impl Future for Settled {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             // Polled once more after its end it says the safe thing.
-            Settling::Known(result) => Poll::Ready(result.take().unwrap_or(Err(RefusalReason::Undecided))),
+            Settling::Known(result) => {
+                Poll::Ready(result.take().unwrap_or(Err(RefusalReason::Undecided)))
+            }
             Settling::Waiting(future) => future.as_mut().poll(cx),
         }
     }

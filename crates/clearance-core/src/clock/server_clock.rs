@@ -110,7 +110,12 @@ mod tests {
     #[test]
     fn it_tells_the_time() {
         let (mut clock, now, wall) = clock();
-        clock.observe(&Observation::new(wall + 7 * SECOND, Duration::ZERO, now, now));
+        clock.observe(&Observation::new(
+            wall + 7 * SECOND,
+            Duration::ZERO,
+            now,
+            now,
+        ));
         assert_eq!(clock.time_at(now + 5 * SECOND), Some(wall + 12 * SECOND));
     }
 

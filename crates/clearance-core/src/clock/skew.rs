@@ -46,7 +46,10 @@ impl OffsetInterval {
     /// The middle and the distance to either end.
     #[must_use]
     pub fn skew(self) -> Skew {
-        Skew { offset: self.middle(), error: (self.upper - self.lower) / 2 }
+        Skew {
+            offset: self.middle(),
+            error: (self.upper - self.lower) / 2,
+        }
     }
 
     pub(super) fn middle(self) -> i128 {

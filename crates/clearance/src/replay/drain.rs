@@ -31,7 +31,11 @@ pin_project! {
 
 impl<B: Body> Drain<B> {
     pub(crate) fn new(body: B) -> Self {
-        Self { body, patience: sleep(PATIENCE), left: LONGEST }
+        Self {
+            body,
+            patience: sleep(PATIENCE),
+            left: LONGEST,
+        }
     }
 }
 

@@ -15,7 +15,10 @@ impl<B: Replay> KeptRequest<B> {
     /// Keeps a copy of `request`. `None` if its body cannot be sent twice.
     pub(crate) fn of(request: Request<B>) -> (Request<B>, Option<Self>) {
         let (head, body) = request.into_parts();
-        let kept = body.again().map(|body| Self { head: head.clone(), body });
+        let kept = body.again().map(|body| Self {
+            head: head.clone(),
+            body,
+        });
         (Request::from_parts(head, body), kept)
     }
 

@@ -61,7 +61,10 @@ struct Prepared<S, B> {
 
 impl<S: Service<Request<B>>, B, ResBody> ResponseFuture<S, B, ResBody> {
     pub(super) fn new(future: S::Future, replayable: Option<Replayable<S, B>>) -> Self {
-        Self { state: State::Calling { future }, replayable }
+        Self {
+            state: State::Calling { future },
+            replayable,
+        }
     }
 }
 
@@ -84,7 +87,11 @@ where
                         Some(refused) if this.replayable.is_some() => {
                             let settled = refused.settled();
                             let patience = sleep(PATIENCE);
-                            this.state.set(State::Settling { settled, patience, held: Some(response) });
+                            this.state.set(State::Settling {
+                                settled,
+                                patience,
+                                held: Some(response),
+                            });
                             continue;
                         }
                         // Another auth layer is below: it may have another token by now.
@@ -95,7 +102,11 @@ where
                         }
                     }
                 }
-                StateProj::Settling { settled, patience, held } => {
+                StateProj::Settling {
+                    settled,
+                    patience,
+                    held,
+                } => {
                     let outcome = match Pin::new(settled).poll(cx) {
                         Poll::Ready(outcome) => outcome,
                         Poll::Pending => {
@@ -114,7 +125,10 @@ where
                 StateProj::Readying { replay } => {
                     let service = &mut replay.as_mut().expect("polled after its end").service;
                     ready!(service.poll_ready(cx))?;
-                    let Prepared { request, mut service } = replay.take().expect("it was there a line ago");
+                    let Prepared {
+                        request,
+                        mut service,
+                    } = replay.take().expect("it was there a line ago");
                     let future = service.call(request);
                     this.state.set(State::Replaying { future });
                     continue;
@@ -127,9 +141,15 @@ where
             };
             match conclude(response, outcome, this.replayable.take()) {
                 Ok((response, replay)) => {
-                    tracing::debug!(uri.path = replay.request.uri().path(), "request replayed after a refusal");
+                    tracing::debug!(
+                        uri.path = replay.request.uri().path(),
+                        "request replayed after a refusal"
+                    );
                     let drain = Drain::new(response.into_body());
-                    this.state.set(State::Draining { drain, replay: Some(replay) });
+                    this.state.set(State::Draining {
+                        drain,
+                        replay: Some(replay),
+                    });
                 }
                 Err(response) => {
                     report::passed_on(&response);
@@ -152,12 +172,22 @@ fn conclude<S, B: Replay, ResBody>(
         response.extensions_mut().insert(reason);
         return Err(response);
     }
-    let Some(Replayable { kept, unready }) = replayable else { return Err(response) };
-    let Some(mut request) = kept.again() else { return Err(response) };
+    let Some(Replayable { kept, unready }) = replayable else {
+        return Err(response);
+    };
+    let Some(mut request) = kept.again() else {
+        return Err(response);
+    };
     if let Some(waited) = response.extensions().get::<Waited>() {
         request.extensions_mut().insert(*waited);
     }
-    Ok((response, Prepared { request, service: unready }))
+    Ok((
+        response,
+        Prepared {
+            request,
+            service: unready,
+        },
+    ))
 }
 
 impl<S: Service<Request<B>>, B, ResBody> fmt::Debug for ResponseFuture<S, B, ResBody> {

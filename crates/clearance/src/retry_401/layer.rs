@@ -14,7 +14,9 @@ pub struct Retry401Layer {
 impl Retry401Layer {
     /// Replays requests of every method.
     pub const fn new() -> Self {
-        Self { idempotent_only: false }
+        Self {
+            idempotent_only: false,
+        }
     }
 
     /// Replays only what may be done twice: idempotent methods (RFC 9110 §9.2.2) and requests with an `Idempotency-Key`.

@@ -8,9 +8,19 @@ use crate::{RefusalReason, TokenRefused};
 pub(super) fn passed_on<B>(response: &Response<B>) {
     match response.status() {
         StatusCode::UNAUTHORIZED => {
-            let reason = response.extensions().get::<RefusalReason>().map(ToString::to_string);
-            let advice = || response.extensions().get::<TokenRefused>().map(TokenRefused::advice);
-            let why = reason.or_else(advice).unwrap_or_else(|| "the request cannot be sent twice".to_owned());
+            let reason = response
+                .extensions()
+                .get::<RefusalReason>()
+                .map(ToString::to_string);
+            let advice = || {
+                response
+                    .extensions()
+                    .get::<TokenRefused>()
+                    .map(TokenRefused::advice)
+            };
+            let why = reason
+                .or_else(advice)
+                .unwrap_or_else(|| "the request cannot be sent twice".to_owned());
             unauthorised(response, &why);
         }
         StatusCode::FORBIDDEN => {
@@ -45,7 +55,9 @@ fn correlation_id<B>(response: &Response<B>) -> Option<&str> {
     let mut fields = response.headers().iter();
     let (_, value) = fields.find(|(name, _)| {
         let name = name.as_str();
-        ["correlation-id", "correlationid", "request-id", "requestid"].iter().any(|end| name.ends_with(end))
+        ["correlation-id", "correlationid", "request-id", "requestid"]
+            .iter()
+            .any(|end| name.ends_with(end))
     })?;
     value.to_str().ok()
 }

@@ -18,7 +18,10 @@ pub struct Retry401<S> {
 
 impl<S> Retry401<S> {
     pub(super) fn new(inner: S, idempotent_only: bool) -> Self {
-        Self { inner, idempotent_only }
+        Self {
+            inner,
+            idempotent_only,
+        }
     }
 
     /// The inner service.
@@ -53,8 +56,15 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let allowed = !self.idempotent_only || is_idempotent(request.method(), request.headers());
-        let (request, kept) = if allowed { KeptRequest::of(request) } else { (request, None) };
-        let replayable = kept.map(|kept| Replayable { kept, unready: self.inner.clone() });
+        let (request, kept) = if allowed {
+            KeptRequest::of(request)
+        } else {
+            (request, None)
+        };
+        let replayable = kept.map(|kept| Replayable {
+            kept,
+            unready: self.inner.clone(),
+        });
         ResponseFuture::new(self.inner.call(request), replayable)
     }
 }

@@ -34,7 +34,11 @@ type Called<F> = (F, Option<Sent>);
 
 enum Step {
     Token(Pin<Box<dyn Future<Output = Granted> + Send>>),
-    Readiness { grant: Option<Seated>, waiting: Waiting, waited: bool },
+    Readiness {
+        grant: Option<Seated>,
+        waiting: Waiting,
+        waited: bool,
+    },
 }
 
 /// A grant that frees its seat if it is not used.
@@ -44,12 +48,25 @@ struct Seated {
 }
 
 impl<S, B> Cold<S, B> {
-    pub(super) fn new(unready: S, shared: Arc<Shared>, request: Request<B>, min: Duration, waiting: Waiting) -> Self
+    pub(super) fn new(
+        unready: S,
+        shared: Arc<Shared>,
+        request: Request<B>,
+        min: Duration,
+        waiting: Waiting,
+    ) -> Self
     where
         S: Clone,
     {
         let step = Step::Token(Box::pin(shared.clone().grant(min, waiting)));
-        Self { service: unready.clone(), unready, shared, request: Some(request), min, step }
+        Self {
+            service: unready.clone(),
+            unready,
+            shared,
+            request: Some(request),
+            min,
+            step,
+        }
     }
 }
 
@@ -63,10 +80,21 @@ where
             match &mut self.step {
                 Step::Token(granted) => {
                     let (grant, waiting) = ready!(granted.as_mut().poll(cx));
-                    let grant = Some(Seated { shared: self.shared.clone(), grant: Some(grant?) });
-                    self.step = Step::Readiness { grant, waiting, waited: false };
+                    let grant = Some(Seated {
+                        shared: self.shared.clone(),
+                        grant: Some(grant?),
+                    });
+                    self.step = Step::Readiness {
+                        grant,
+                        waiting,
+                        waited: false,
+                    };
                 }
-                Step::Readiness { grant, waiting, waited } => {
+                Step::Readiness {
+                    grant,
+                    waiting,
+                    waited,
+                } => {
                     let Poll::Ready(ready) = self.service.poll_ready(cx) else {
                         *waited = true;
                         return Poll::Pending;
@@ -78,7 +106,8 @@ where
                     }
                     let Some(granted) = granted else {
                         self.service = self.unready.clone();
-                        self.step = Step::Token(Box::pin(self.shared.clone().grant(self.min, *waiting)));
+                        self.step =
+                            Step::Token(Box::pin(self.shared.clone().grant(self.min, *waiting)));
                         continue;
                     };
                     let Some(mut request) = self.request.take() else {

@@ -45,18 +45,32 @@ pin_project! {
 
 impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
     pub(super) fn sent(future: S::Future, sent: Option<Sent>) -> Self {
-        Self { state: State::Sent { future, sent } }
+        Self {
+            state: State::Sent { future, sent },
+        }
     }
 
-    pub(super) fn waiting(unready: S, shared: Arc<Shared>, request: Request<B>, min: Duration, waiting: Waiting) -> Self
+    pub(super) fn waiting(
+        unready: S,
+        shared: Arc<Shared>,
+        request: Request<B>,
+        min: Duration,
+        waiting: Waiting,
+    ) -> Self
     where
         S: Clone,
     {
-        Self { state: State::Waiting { cold: Box::pin(Cold::new(unready, shared, request, min, waiting)) } }
+        Self {
+            state: State::Waiting {
+                cold: Box::pin(Cold::new(unready, shared, request, min, waiting)),
+            },
+        }
     }
 
     pub(super) fn failed(error: TokenError) -> Self {
-        Self { state: State::Failed { error: Some(error) } }
+        Self {
+            state: State::Failed { error: Some(error) },
+        }
     }
 }
 
@@ -76,7 +90,9 @@ where
                     match sent.take() {
                         Some(sent) => sent.answered(&mut response),
                         None if is_refusal(&response) => {
-                            response.extensions_mut().insert(TokenRefused::refused(RefusalReason::NotAttached));
+                            response
+                                .extensions_mut()
+                                .insert(TokenRefused::refused(RefusalReason::NotAttached));
                         }
                         None => {}
                     }
@@ -87,7 +103,9 @@ where
                     this.state.set(State::Sent { future, sent });
                 }
                 StateProj::Failed { error } => {
-                    let error = error.take().unwrap_or_else(|| TokenError::unavailable("polled after its end"));
+                    let error = error
+                        .take()
+                        .unwrap_or_else(|| TokenError::unavailable("polled after its end"));
                     return Poll::Ready(Err(error.into()));
                 }
             }
@@ -116,14 +134,21 @@ pub(super) struct Sent {
 
 impl Sent {
     pub(super) fn new(shared: Arc<Shared>, grant: Grant, slot: OriginSlot) -> Self {
-        Self { shared, token: grant.token, slot, on_trial: grant.on_trial }
+        Self {
+            shared,
+            token: grant.token,
+            slot,
+            on_trial: grant.on_trial,
+        }
     }
 
     fn answered<B>(mut self, response: &mut Response<B>) {
         let on_trial = std::mem::take(&mut self.on_trial);
         let id = self.token.id;
         if is_refusal(response) {
-            let refused = self.shared.refused(id, self.slot, challenge::read(response.headers()));
+            let refused = self
+                .shared
+                .refused(id, self.slot, challenge::read(response.headers()));
             tracing::debug!(token = id, advice = %refused.advice(), "token refused");
             response.extensions_mut().insert(refused);
         } else if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {

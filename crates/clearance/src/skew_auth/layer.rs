@@ -20,7 +20,9 @@ pub struct SkewAuthLayer {
 impl SkewAuthLayer {
     /// A layer over `source`, which is not asked before the first request.
     pub fn new(source: impl TokenSource) -> Self {
-        Self { shared: Arc::new(Shared::new(AnyTokenSource::new(source))) }
+        Self {
+            shared: Arc::new(Shared::new(AnyTokenSource::new(source))),
+        }
     }
 
     /// Renew a token in the background when it has this long to live, and at the latest in the middle of its life.
@@ -71,6 +73,8 @@ impl<S> Layer<S> for SkewAuthLayer {
 
 impl fmt::Debug for SkewAuthLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SkewAuthLayer").field("status", &self.status()).finish_non_exhaustive()
+        f.debug_struct("SkewAuthLayer")
+            .field("status", &self.status())
+            .finish_non_exhaustive()
     }
 }

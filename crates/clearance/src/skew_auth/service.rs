@@ -62,9 +62,23 @@ where
         if request.headers().contains_key(AUTHORIZATION) {
             return ResponseFuture::sent(self.inner.call(request), None);
         }
-        let min = request.extensions().get::<MinRemaining>().map_or(Duration::ZERO, |min| min.0);
-        if let Some(token) = self.shared.fresh().filter(|token| min.is_zero() || token.outlives(min)) {
-            let sent = attach(&mut request, &self.shared, Grant { token, on_trial: false });
+        let min = request
+            .extensions()
+            .get::<MinRemaining>()
+            .map_or(Duration::ZERO, |min| min.0);
+        if let Some(token) = self
+            .shared
+            .fresh()
+            .filter(|token| min.is_zero() || token.outlives(min))
+        {
+            let sent = attach(
+                &mut request,
+                &self.shared,
+                Grant {
+                    token,
+                    on_trial: false,
+                },
+            );
             return ResponseFuture::sent(self.inner.call(request), sent);
         }
         // Not fresh: whether there is anything to wait for is asked before the readiness is given up for it.
@@ -91,12 +105,18 @@ where
 
 impl<S: fmt::Debug> fmt::Debug for SkewAuth<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SkewAuth").field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("SkewAuth")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
     }
 }
 
 /// Attaches the token, if the request may carry it.
-pub(super) fn attach<B>(request: &mut Request<B>, shared: &Arc<Shared>, grant: Grant) -> Option<Sent> {
+pub(super) fn attach<B>(
+    request: &mut Request<B>,
+    shared: &Arc<Shared>,
+    grant: Grant,
+) -> Option<Sent> {
     let slot = match grant.token.judge(request) {
         Ok(slot) => slot,
         Err(withheld) => {
@@ -107,7 +127,9 @@ pub(super) fn attach<B>(request: &mut Request<B>, shared: &Arc<Shared>, grant: G
             return None;
         }
     };
-    request.headers_mut().insert(AUTHORIZATION, grant.token.header.clone());
+    request
+        .headers_mut()
+        .insert(AUTHORIZATION, grant.token.header.clone());
     Some(Sent::new(shared.clone(), grant, slot))
 }
 
@@ -118,6 +140,10 @@ fn judge<B>(audience: &Audience, request: &Request<B>) -> Result<OriginSlot, Wit
 impl CachedToken {
     fn judge<B>(&self, request: &Request<B>) -> Result<OriginSlot, Withheld> {
         // A source that still does not know after a fetch where its tokens may go sends them nowhere.
-        self.audience.as_ref().map_or(Err(Withheld::OtherOrigin), |audience| judge(audience, request))
+        self.audience
+            .as_ref()
+            .map_or(Err(Withheld::OtherOrigin), |audience| {
+                judge(audience, request)
+            })
     }
 }

@@ -67,7 +67,9 @@ impl Status {
             let refreshes = |cause: Cause| counts.refreshes[cause as usize];
             Self {
                 token: TokenState::of(cache, now),
-                remaining: cache.deadline().and_then(|end| end.checked_duration_since(now)),
+                remaining: cache
+                    .deadline()
+                    .and_then(|end| end.checked_duration_since(now)),
                 refreshing: cache.is_refreshing(),
                 issuer_skew,
                 refreshes: Refreshes {
@@ -113,7 +115,13 @@ impl fmt::Display for Status {
         if self.refreshing {
             f.write_str(", being renewed")?;
         }
-        write!(f, "; {} refreshes ({} failed), {} refusals", self.refreshes.total(), self.failures, self.refusals)?;
+        write!(
+            f,
+            "; {} refreshes ({} failed), {} refusals",
+            self.refreshes.total(),
+            self.failures,
+            self.refusals
+        )?;
         match &self.issuer_skew {
             Some(skew) => write!(f, "; issuer's clock {skew}")?,
             None => f.write_str("; issuer's clock unknown")?,

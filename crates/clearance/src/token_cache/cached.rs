@@ -24,8 +24,19 @@ pub(crate) struct CachedToken {
 }
 
 impl CachedToken {
-    pub(crate) fn new(id: u64, header: HeaderValue, audience: Option<Audience>, life: Life) -> Self {
-        Self { id, header, audience, life, accepted: AtomicU64::new(0) }
+    pub(crate) fn new(
+        id: u64,
+        header: HeaderValue,
+        audience: Option<Audience>,
+        life: Life,
+    ) -> Self {
+        Self {
+            id,
+            header,
+            audience,
+            life,
+            accepted: AtomicU64::new(0),
+        }
     }
 
     /// Whether it lives at least this much longer.
@@ -49,6 +60,9 @@ fn bit(slot: OriginSlot) -> u64 {
 
 impl fmt::Debug for CachedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CachedToken").field("id", &self.id).field("life", &self.life).finish_non_exhaustive()
+        f.debug_struct("CachedToken")
+            .field("id", &self.id)
+            .field("life", &self.life)
+            .finish_non_exhaustive()
     }
 }

@@ -39,14 +39,29 @@ pub(crate) struct Life {
 impl Margins {
     /// The life of a token that was asked for at `requested`, arrived at `received` and lives for `lifetime`; its
     /// refresh took `renewal`.
-    pub(crate) fn life(&self, requested: Instant, received: Instant, lifetime: Duration, renewal: Duration) -> Life {
+    pub(crate) fn life(
+        &self,
+        requested: Instant,
+        received: Instant,
+        lifetime: Duration,
+        renewal: Duration,
+    ) -> Life {
         let lifetime = lifetime.clamp(SHORTEST, UNLIMITED);
         let half = lifetime / 2;
-        let soft = self.soft.unwrap_or(Duration::from_secs(300).min(lifetime / 5)).max(2 * renewal.min(half)).min(half);
+        let soft = self
+            .soft
+            .unwrap_or(Duration::from_secs(300).min(lifetime / 5))
+            .max(2 * renewal.min(half))
+            .min(half);
         // Jitter is up to half of the margin, but a token is kept for 78 % of its life at least: short lives would
         // otherwise cost a third more requests.
-        let jitter = (soft / 2).min(lifetime / 50).mul_f64(self.jitter.clamp(0.0, 1.0));
-        let hard = self.hard.unwrap_or(Duration::from_secs(30).min(lifetime / 10)).min(half);
+        let jitter = (soft / 2)
+            .min(lifetime / 50)
+            .mul_f64(self.jitter.clamp(0.0, 1.0));
+        let hard = self
+            .hard
+            .unwrap_or(Duration::from_secs(30).min(lifetime / 10))
+            .min(half);
 
         let end = requested + lifetime;
         // What took long to arrive is used for a moment all the same, or a slow issuer would mean no token at all.
@@ -64,7 +79,11 @@ impl Margins {
 
 impl Default for Margins {
     fn default() -> Self {
-        Self { soft: None, hard: None, jitter: 0.0 }
+        Self {
+            soft: None,
+            hard: None,
+            jitter: 0.0,
+        }
     }
 }
 
@@ -76,8 +95,19 @@ mod tests {
 
     fn life(lifetime: f64, jitter: f64, took: Duration) -> (Instant, Life) {
         let requested = Instant::now();
-        let margins = Margins { jitter, ..Margins::default() };
-        (requested, margins.life(requested, requested + took, Duration::from_secs_f64(lifetime), took))
+        let margins = Margins {
+            jitter,
+            ..Margins::default()
+        };
+        (
+            requested,
+            margins.life(
+                requested,
+                requested + took,
+                Duration::from_secs_f64(lifetime),
+                took,
+            ),
+        )
     }
 
     #[test]
@@ -92,7 +122,10 @@ mod tests {
             let (start, life) = life(lifetime, 0.0, Duration::ZERO);
             let end = start + Duration::from_secs_f64(lifetime);
             let near = |at: Instant, margin: f64| ((end - at).as_secs_f64() - margin).abs() < 1e-6;
-            assert!(near(life.soft, soft) && near(life.hard, hard), "{lifetime}: {life:?}");
+            assert!(
+                near(life.soft, soft) && near(life.hard, hard),
+                "{lifetime}: {life:?}"
+            );
             assert_eq!(life.deadline, end);
         }
     }
@@ -104,7 +137,10 @@ mod tests {
             let (other, jittered) = life(lifetime, 1.0, Duration::ZERO);
             let (plain, jittered) = (plain.soft - start, jittered.soft - other);
             assert!(jittered < plain, "{lifetime}");
-            assert!(jittered.as_secs_f64() >= 0.78 * lifetime - 1e-6, "{lifetime}: {jittered:?}");
+            assert!(
+                jittered.as_secs_f64() >= 0.78 * lifetime - 1e-6,
+                "{lifetime}: {jittered:?}"
+            );
             assert!(plain - jittered <= Duration::from_secs(150));
         }
     }
@@ -121,7 +157,11 @@ mod tests {
     fn what_arrives_at_its_end_is_usable_for_a_moment() {
         let (start, life) = life(5.0, 0.0, 9 * SECOND);
         assert_eq!(life.hard - start, 10 * SECOND);
-        assert!(life.soft <= life.hard && life.hard <= life.last_call && life.last_call <= life.deadline);
+        assert!(
+            life.soft <= life.hard
+                && life.hard <= life.last_call
+                && life.last_call <= life.deadline
+        );
     }
 
     #[test]
@@ -129,10 +169,18 @@ mod tests {
         for lifetime in [0.0, 0.001, 1.0, 59.0, 1e6, 1e18] {
             for took in [0, 1, 14, 1000] {
                 let (_, life) = life(lifetime, 0.7, took * SECOND);
-                assert!(life.soft <= life.hard && life.hard <= life.last_call && life.last_call <= life.deadline);
+                assert!(
+                    life.soft <= life.hard
+                        && life.hard <= life.last_call
+                        && life.last_call <= life.deadline
+                );
             }
         }
-        let wild = Margins { soft: Some(Duration::MAX), hard: Some(Duration::MAX), jitter: 9.0 };
+        let wild = Margins {
+            soft: Some(Duration::MAX),
+            hard: Some(Duration::MAX),
+            jitter: 9.0,
+        };
         let now = Instant::now();
         let life = wild.life(now, now, 10 * SECOND, Duration::MAX);
         assert!(life.soft <= life.hard && life.hard <= life.deadline);

@@ -16,13 +16,18 @@ const THROTTLED: Duration = Duration::from_secs(5);
 
 /// Starts a refresh. Needs a tokio runtime, and says so where there is none.
 pub(super) fn spawn(shared: Arc<Shared>, order: Order) {
-    let seat = Seat { shared, ticket: order.ticket, ended: false };
+    let seat = Seat {
+        shared,
+        ticket: order.ticket,
+        ended: false,
+    };
     match Handle::try_current() {
         Ok(runtime) => {
             let span = info_span!("token_refresh", cause = ?order.cause);
             runtime.spawn(run(seat, order).instrument(span));
         }
-        Err(_) => seat.slipped("tokens are refreshed in a tokio task: make this call within a tokio runtime"),
+        Err(_) => seat
+            .slipped("tokens are refreshed in a tokio task: make this call within a tokio runtime"),
     }
 }
 
@@ -30,13 +35,20 @@ async fn run(seat: Seat, order: Order) {
     let deadline = Instant::now() + REFRESH_DEADLINE;
     let attempts = attempts(&seat.shared, order.attempts, deadline);
     let outcome = timeout_at(deadline, attempts).await.unwrap_or_else(|_| {
-        Err(TokenError::unavailable(format!("the source gave no answer within {} s", REFRESH_DEADLINE.as_secs())))
+        Err(TokenError::unavailable(format!(
+            "the source gave no answer within {} s",
+            REFRESH_DEADLINE.as_secs()
+        )))
     });
     seat.end(outcome);
 }
 
 /// The token, and when it was asked for.
-async fn attempts(shared: &Shared, allowed: u32, deadline: Instant) -> Result<(Token, Instant), TokenError> {
+async fn attempts(
+    shared: &Shared,
+    allowed: u32,
+    deadline: Instant,
+) -> Result<(Token, Instant), TokenError> {
     let mut attempt = 1;
     loop {
         let asked = Instant::now();
@@ -47,9 +59,14 @@ async fn attempts(shared: &Shared, allowed: u32, deadline: Instant) -> Result<(T
         let pause = match error.kind() {
             TokenErrorKind::Throttled { retry_after } => retry_after.unwrap_or(THROTTLED),
             // 100 to 300 ms, then 200 to 600 ms: a restarting issuer is not met by everyone at once.
-            _ => Duration::from_millis(100 * u64::from(attempt)).mul_f64(1.0 + 2.0 * fastrand::f64()),
+            _ => {
+                Duration::from_millis(100 * u64::from(attempt)).mul_f64(1.0 + 2.0 * fastrand::f64())
+            }
         };
-        if attempt >= allowed || !error.is_retryable() || deadline.saturating_duration_since(Instant::now()) <= pause {
+        if attempt >= allowed
+            || !error.is_retryable()
+            || deadline.saturating_duration_since(Instant::now()) <= pause
+        {
             return Err(error);
         }
         tracing::debug!(attempt, %error, pause_ms = pause.as_millis() as u64, "token request failed, trying again");
@@ -73,7 +90,8 @@ impl Seat {
 
     fn slipped(mut self, message: &str) {
         self.ended = true;
-        self.shared.refresh_slipped(self.ticket, TokenError::unavailable(message));
+        self.shared
+            .refresh_slipped(self.ticket, TokenError::unavailable(message));
     }
 }
 

@@ -63,10 +63,20 @@ pub(crate) enum Settlement {
 
 impl TokenCache {
     /// An origin refused a token.
-    pub(crate) fn refused(&mut self, now: Instant, id: u64, by: OriginSlot, challenge: Challenge) -> Refused {
+    pub(crate) fn refused(
+        &mut self,
+        now: Instant,
+        id: u64,
+        by: OriginSlot,
+        challenge: Challenge,
+    ) -> Refused {
         self.reap(now);
         self.counts.refusals += 1;
-        if self.trial.as_ref().is_some_and(|trial| trial.token.id == id) {
+        if self
+            .trial
+            .as_ref()
+            .is_some_and(|trial| trial.token.id == id)
+        {
             return self.trial_refused(now, challenge);
         }
         let Some(current) = self.current.clone().filter(|current| id <= current.id) else {
@@ -74,16 +84,28 @@ impl TokenCache {
             return Refused::Final(RefusalReason::RefusedAgain);
         };
         if id < current.id {
-            return if self.trial.is_some() || self.verdict.is_some() { self.join(now) } else { Refused::Replay };
+            return if self.trial.is_some() || self.verdict.is_some() {
+                self.join(now)
+            } else {
+                Refused::Replay
+            };
         }
         let accepted = current.was_accepted(by);
         match challenge {
-            Challenge::InsufficientScope => return Refused::Final(RefusalReason::InsufficientScope),
-            Challenge::OtherScheme if !accepted => return Refused::Final(RefusalReason::OtherScheme),
+            Challenge::InsufficientScope => {
+                return Refused::Final(RefusalReason::InsufficientScope);
+            }
+            Challenge::OtherScheme if !accepted => {
+                return Refused::Final(RefusalReason::OtherScheme);
+            }
             _ if self.verdict.is_some() => return self.join(now),
             _ => {}
         }
-        let verdict = if accepted { Verdict::Revoked } else { Verdict::Suspect };
+        let verdict = if accepted {
+            Verdict::Revoked
+        } else {
+            Verdict::Suspect
+        };
         if let Some(failure) = self.failure.as_ref().filter(|failure| now < failure.until) {
             self.verdict = Some(verdict);
             return Refused::Final(RefusalReason::RefreshFailed(failure.error.clone()));
@@ -108,12 +130,16 @@ impl TokenCache {
         let under_way = self.trial.is_some() || self.in_flight.is_some();
         match self.verdict {
             // Other calls go on with the older token: they have nothing to wait for.
-            Some(Verdict::Suspect) if under_way && !self.holds_for_trial() => Refused::Final(RefusalReason::RefusedAgain),
+            Some(Verdict::Suspect) if under_way && !self.holds_for_trial() => {
+                Refused::Final(RefusalReason::RefusedAgain)
+            }
             _ if under_way => {
                 Refused::Pending(Waiting::on(self.in_flight.map(|flight| flight.ticket)))
             }
             _ if self.is_held_off(now) => Refused::Final(self.given_up()),
-            Some(Verdict::Suspect) if self.next_try.is_some_and(|at| now < at) => Refused::Final(RefusalReason::RefusedAgain),
+            Some(Verdict::Suspect) if self.next_try.is_some_and(|at| now < at) => {
+                Refused::Final(RefusalReason::RefusedAgain)
+            }
             _ if !self.bucket.take(now) => Refused::Final(RefusalReason::HeldOff),
             _ => self.wait_for_refresh(now),
         }
@@ -141,7 +167,12 @@ impl TokenCache {
                 }
             };
         }
-        if self.verdict.is_none() && self.current.as_ref().is_some_and(|current| current.id >= id) {
+        if self.verdict.is_none()
+            && self
+                .current
+                .as_ref()
+                .is_some_and(|current| current.id >= id)
+        {
             return Settlement::Ended(Ok(()));
         }
         match self.ended_for(waiting) {
@@ -194,7 +225,10 @@ impl TokenCache {
     /// A new token: everybody's at once, or to be tried first.
     pub(super) fn take(&mut self, token: Arc<CachedToken>) {
         if self.verdict == Some(Verdict::Suspect) {
-            self.trial = Some(Trial { token, seat: Seat::Free });
+            self.trial = Some(Trial {
+                token,
+                seat: Seat::Free,
+            });
         } else {
             self.current = Some(token);
             self.verdict = None;

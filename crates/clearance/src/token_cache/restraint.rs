@@ -8,7 +8,9 @@ use tokio::time::Instant;
 /// How long nobody asks after the `nth` failure in a row (from 1) that ended in `error`; `chance` is from 0 to 1.
 pub(super) fn hold_off(error: &TokenError, nth: u32, chance: f64) -> Duration {
     let (first, longest) = match error.kind() {
-        TokenErrorKind::Throttled { retry_after: Some(wait) } => return wait.min(Duration::from_secs(3600)),
+        TokenErrorKind::Throttled {
+            retry_after: Some(wait),
+        } => return wait.min(Duration::from_secs(3600)),
         TokenErrorKind::Denied | TokenErrorKind::Throttled { .. } => (5, 60),
         _ => (1, 30),
     };
@@ -35,17 +37,22 @@ impl Bucket {
     const ONE_MORE: Duration = Duration::from_secs(10);
 
     pub(super) fn full() -> Self {
-        Self { left: Self::SIZE, counted_at: None }
+        Self {
+            left: Self::SIZE,
+            counted_at: None,
+        }
     }
 
     /// Takes one, if there is one.
     pub(super) fn take(&mut self, now: Instant) -> bool {
         let counted_at = *self.counted_at.get_or_insert(now);
-        let back = (now.saturating_duration_since(counted_at).as_secs() / Self::ONE_MORE.as_secs()) as u32;
+        let back =
+            (now.saturating_duration_since(counted_at).as_secs() / Self::ONE_MORE.as_secs()) as u32;
         if self.left.saturating_add(back) >= Self::SIZE {
             (self.left, self.counted_at) = (Self::SIZE, Some(now));
         } else {
-            (self.left, self.counted_at) = (self.left + back, Some(counted_at + Self::ONE_MORE * back));
+            (self.left, self.counted_at) =
+                (self.left + back, Some(counted_at + Self::ONE_MORE * back));
         }
         let taken = self.left > 0;
         self.left = self.left.saturating_sub(1);
@@ -59,24 +66,46 @@ mod tests {
 
     #[test]
     fn hold_offs_double_up_to_their_bound() {
-        let steps = |error: &TokenError| -> Vec<u64> { (1..=8).map(|n| hold_off(error, n, 0.0).as_secs()).collect() };
-        assert_eq!(steps(&TokenError::unavailable("")), [1, 2, 4, 8, 16, 30, 30, 30]);
-        assert_eq!(steps(&TokenError::denied("")), [5, 10, 20, 40, 60, 60, 60, 60]);
-        assert_eq!(steps(&TokenError::throttled(None, "")), [5, 10, 20, 40, 60, 60, 60, 60]);
-        assert_eq!(steps(&TokenError::throttled(Some(Duration::from_secs(7)), "")), [7; 8]);
-        assert_eq!(hold_off(&TokenError::unavailable(""), u32::MAX, 0.0).as_secs(), 30);
+        let steps = |error: &TokenError| -> Vec<u64> {
+            (1..=8).map(|n| hold_off(error, n, 0.0).as_secs()).collect()
+        };
+        assert_eq!(
+            steps(&TokenError::unavailable("")),
+            [1, 2, 4, 8, 16, 30, 30, 30]
+        );
+        assert_eq!(
+            steps(&TokenError::denied("")),
+            [5, 10, 20, 40, 60, 60, 60, 60]
+        );
+        assert_eq!(
+            steps(&TokenError::throttled(None, "")),
+            [5, 10, 20, 40, 60, 60, 60, 60]
+        );
+        assert_eq!(
+            steps(&TokenError::throttled(Some(Duration::from_secs(7)), "")),
+            [7; 8]
+        );
+        assert_eq!(
+            hold_off(&TokenError::unavailable(""), u32::MAX, 0.0).as_secs(),
+            30
+        );
     }
 
     #[test]
     fn a_hold_off_is_jittered_to_the_shorter_side() {
-        assert_eq!(hold_off(&TokenError::unavailable(""), 6, 1.0), Duration::from_secs(24));
+        assert_eq!(
+            hold_off(&TokenError::unavailable(""), 6, 1.0),
+            Duration::from_secs(24)
+        );
     }
 
     #[test]
     fn six_at_once_then_one_every_ten_seconds() {
         let start = Instant::now();
         let mut bucket = Bucket::full();
-        let taken = (0..600).filter(|tenth| bucket.take(start + Duration::from_millis(100) * *tenth)).count();
+        let taken = (0..600)
+            .filter(|tenth| bucket.take(start + Duration::from_millis(100) * *tenth))
+            .count();
         assert_eq!(taken, 6 + 5);
         let later = start + Duration::from_secs(3600);
         assert_eq!((0..10).filter(|_| bucket.take(later)).count(), 6);

@@ -18,7 +18,8 @@ use tokio::{
 };
 
 use super::{
-    Answer, CachedToken, Margins, Minted, Refused, Settlement, Ticket, TokenCache, UNLIMITED, Waiting, refresh,
+    Answer, CachedToken, Margins, Minted, Refused, Settlement, Ticket, TokenCache, UNLIMITED,
+    Waiting, refresh,
 };
 use crate::{RefusalReason, TokenRefused, challenge::Challenge};
 
@@ -46,7 +47,10 @@ pub(crate) struct Grant {
 
 impl Shared {
     pub(crate) fn new(source: AnyTokenSource) -> Self {
-        let margins = Margins { jitter: fastrand::f64(), ..Margins::default() };
+        let margins = Margins {
+            jitter: fastrand::f64(),
+            ..Margins::default()
+        };
         Self {
             source,
             published: ArcSwapOption::empty(),
@@ -63,17 +67,27 @@ impl Shared {
     /// A token that needs no thought: one atomic load and the clock.
     pub(crate) fn fresh(&self) -> Option<Arc<CachedToken>> {
         let token = self.published.load();
-        let token = token.as_ref().filter(|token| Instant::now() < token.life.soft)?;
+        let token = token
+            .as_ref()
+            .filter(|token| Instant::now() < token.life.soft)?;
         Some(token.clone())
     }
 
     /// A token without waiting, or `None` if there is something to wait for.
-    pub(crate) fn try_grant(self: &Arc<Self>, min: Duration, waiting: &mut Waiting) -> Option<Result<Grant, TokenError>> {
+    pub(crate) fn try_grant(
+        self: &Arc<Self>,
+        min: Duration,
+        waiting: &mut Waiting,
+    ) -> Option<Result<Grant, TokenError>> {
         self.ask(min, waiting).ok()
     }
 
     /// A token, waiting for it if need be.
-    pub(crate) async fn grant(self: Arc<Self>, min: Duration, mut waiting: Waiting) -> (Result<Grant, TokenError>, Waiting) {
+    pub(crate) async fn grant(
+        self: Arc<Self>,
+        min: Duration,
+        mut waiting: Waiting,
+    ) -> (Result<Grant, TokenError>, Waiting) {
         let mut changed = self.changed.subscribe();
         loop {
             changed.borrow_and_update();
@@ -89,7 +103,11 @@ impl Shared {
     }
 
     /// What there is to send, or until when there is something to wait for.
-    fn ask(self: &Arc<Self>, min: Duration, waiting: &mut Waiting) -> Result<Result<Grant, TokenError>, Instant> {
+    fn ask(
+        self: &Arc<Self>,
+        min: Duration,
+        waiting: &mut Waiting,
+    ) -> Result<Result<Grant, TokenError>, Instant> {
         let (token, on_trial) = match self.with(|cache, now| cache.ask(now, min, waiting)) {
             Answer::Attach(token) => (token, false),
             Answer::Try(token) => (token, true),
@@ -102,7 +120,12 @@ impl Shared {
 
     // ===== replies =====
 
-    pub(crate) fn refused(self: &Arc<Self>, id: u64, by: OriginSlot, challenge: Challenge) -> TokenRefused {
+    pub(crate) fn refused(
+        self: &Arc<Self>,
+        id: u64,
+        by: OriginSlot,
+        challenge: Challenge,
+    ) -> TokenRefused {
         let refused = self.with(|cache, now| cache.refused(now, id, by, challenge));
         self.wake();
         match refused {
@@ -110,9 +133,10 @@ impl Shared {
             Refused::Final(reason) => TokenRefused::refused(reason),
             Refused::Pending(waiting) => {
                 let shared = self.clone();
-                TokenRefused::when("the token was refused: another one is being asked for", move || {
-                    shared.clone().settled(id, waiting)
-                })
+                TokenRefused::when(
+                    "the token was refused: another one is being asked for",
+                    move || shared.clone().settled(id, waiting),
+                )
             }
         }
     }
@@ -123,7 +147,9 @@ impl Shared {
             changed.borrow_and_update();
             match self.with(|cache, now| cache.settle(now, id, &mut waiting)) {
                 Settlement::Ended(result) => return result,
-                Settlement::Wait(until) => wait(&mut changed, until).await.map_err(RefusalReason::RefreshFailed)?,
+                Settlement::Wait(until) => wait(&mut changed, until)
+                    .await
+                    .map_err(RefusalReason::RefreshFailed)?,
             }
         }
     }
@@ -145,10 +171,17 @@ impl Shared {
 
     // ===== the refresh =====
 
-    pub(super) fn refresh_ended(self: &Arc<Self>, ticket: Ticket, outcome: Result<(Token, Instant), TokenError>) {
+    pub(super) fn refresh_ended(
+        self: &Arc<Self>,
+        ticket: Ticket,
+        outcome: Result<(Token, Instant), TokenError>,
+    ) {
         let chance = fastrand::f64();
         let outcome = outcome.map(|(token, asked)| self.minted(&token, asked));
-        let lifetime_s = outcome.as_ref().map(|minted| minted.lifetime.as_secs()).unwrap_or_default();
+        let lifetime_s = outcome
+            .as_ref()
+            .map(|minted| minted.lifetime.as_secs())
+            .unwrap_or_default();
         let ended = self.with(|cache, now| match outcome {
             Ok(minted) => cache.refreshed(now, ticket, minted, chance),
             Err(error) => {
@@ -182,11 +215,19 @@ impl Shared {
         }
         let now = Instant::now();
         let lifetime = token.lifetime().or_else(|| {
-            let issuer_now = clocks.issuer.time_at(now.into_std()).unwrap_or_else(|| clocks.wall.now());
-            token.expires_at().map(|end| end.duration_since(issuer_now).unwrap_or_default())
+            let issuer_now = clocks
+                .issuer
+                .time_at(now.into_std())
+                .unwrap_or_else(|| clocks.wall.now());
+            token
+                .expires_at()
+                .map(|end| end.duration_since(issuer_now).unwrap_or_default())
         });
         // A source's own word on when it asked cannot lie in the future.
-        let requested = token.requested_at().map_or(asked, Instant::from_std).min(now);
+        let requested = token
+            .requested_at()
+            .map_or(asked, Instant::from_std)
+            .min(now);
         Minted {
             header: token.header().clone(),
             audience: self.source.audience(),
@@ -200,7 +241,9 @@ impl Shared {
     /// The issuer's clock against the local one.
     pub(crate) fn issuer_skew(&self) -> Option<Skew> {
         let clocks = lock(&self.clocks);
-        clocks.issuer.skew_at(Instant::now().into_std(), clocks.wall.now())
+        clocks
+            .issuer
+            .skew_at(Instant::now().into_std(), clocks.wall.now())
     }
 
     pub(crate) fn set_wall_clock(&self, wall: Arc<dyn WallClock>) {
@@ -231,13 +274,18 @@ impl Shared {
 impl Clocks {
     fn new(wall: Arc<dyn WallClock>) -> Self {
         let now: SystemTime = wall.now();
-        Self { issuer: ServerClock::new(ClockAnchor::new(Instant::now().into_std(), now)), wall }
+        Self {
+            issuer: ServerClock::new(ClockAnchor::new(Instant::now().into_std(), now)),
+            wall,
+        }
     }
 }
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("source", &self.source).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
     }
 }
 
@@ -245,7 +293,9 @@ impl fmt::Debug for Shared {
 async fn wait(changed: &mut watch::Receiver<()>, until: Instant) -> Result<(), TokenError> {
     // A timer outside a runtime is a panic.
     if Handle::try_current().is_err() {
-        return Err(TokenError::unavailable("waiting for a token needs a timer: make this call within a tokio runtime"));
+        return Err(TokenError::unavailable(
+            "waiting for a token needs a timer: make this call within a tokio runtime",
+        ));
     }
     let _ = timeout_at(until, changed.changed()).await;
     Ok(())

@@ -108,7 +108,10 @@ impl Waiting {
 
     /// Waiting for this refresh.
     pub(super) fn on(ticket: Option<Ticket>) -> Self {
-        Self { ticket, ..Self::default() }
+        Self {
+            ticket,
+            ..Self::default()
+        }
     }
 }
 
@@ -156,7 +159,12 @@ impl TokenCache {
     }
 
     /// What a call does now that wants its token to live for `min_remaining` at least.
-    pub(crate) fn ask(&mut self, now: Instant, min_remaining: Duration, waiting: &mut Waiting) -> Answer {
+    pub(crate) fn ask(
+        &mut self,
+        now: Instant,
+        min_remaining: Duration,
+        waiting: &mut Waiting,
+    ) -> Answer {
         self.reap(now);
         let since = *waiting.since.get_or_insert(now);
         if let Some(answer) = self.ask_trial(now, since) {
@@ -168,12 +176,16 @@ impl TokenCache {
         if self.verdict == Some(Verdict::Revoked) {
             return self.need(now, Cause::Refused, Some(current), waiting);
         }
-        if self.verdict == Some(Verdict::Suspect) && self.holds_for_trial() && now < since + self.patience {
+        if self.verdict == Some(Verdict::Suspect)
+            && self.holds_for_trial()
+            && now < since + self.patience
+        {
             return Answer::Wait(since + self.patience);
         }
         let life = current.life;
         // In its first half a token is as good as the issuer has them: a longer wish must not renew it for each call.
-        let too_short = now >= life.half && life.deadline.saturating_duration_since(now) < min_remaining;
+        let too_short =
+            now >= life.half && life.deadline.saturating_duration_since(now) < min_remaining;
         if now >= life.hard || too_short {
             return self.need(now, Cause::Expired, Some(current), waiting);
         }
@@ -184,7 +196,13 @@ impl TokenCache {
     }
 
     /// A call that cannot go on without a new token, unless one cannot be had and `fallback` still lives.
-    fn need(&mut self, now: Instant, cause: Cause, fallback: Option<Arc<CachedToken>>, waiting: &mut Waiting) -> Answer {
+    fn need(
+        &mut self,
+        now: Instant,
+        cause: Cause,
+        fallback: Option<Arc<CachedToken>>,
+        waiting: &mut Waiting,
+    ) -> Answer {
         let fallback = fallback.filter(|token| now < token.life.deadline);
         match self.ended_for(waiting) {
             Some(Err(error)) => return fallback.map_or(Answer::Fail(error), Answer::Attach),
@@ -203,10 +221,15 @@ impl TokenCache {
                     let error = failure.error.clone();
                     fallback.map_or(Answer::Fail(error), Answer::Attach)
                 }
-                (_, Some(token)) if now >= token.life.last_call && self.verdict.is_none() => Answer::Attach(token.clone()),
+                (_, Some(token)) if now >= token.life.last_call && self.verdict.is_none() => {
+                    Answer::Attach(token.clone())
+                }
                 (_, token) => {
                     waiting.ticket = Some(flight.ticket);
-                    let last_call = token.as_ref().map(|token| token.life.last_call).filter(|at| *at > now);
+                    let last_call = token
+                        .as_ref()
+                        .map(|token| token.life.last_call)
+                        .filter(|at| *at > now);
                     let abandoned = flight.started + ABANDONED;
                     Answer::Wait(last_call.map_or(abandoned, |at| at.min(abandoned)))
                 }
@@ -223,9 +246,16 @@ impl TokenCache {
     }
 
     /// Starts a refresh for a caller; for one whose refresh vanished, once more only.
-    pub(super) fn restart(&mut self, now: Instant, cause: Cause, waiting: &mut Waiting) -> Result<Instant, TokenError> {
+    pub(super) fn restart(
+        &mut self,
+        now: Instant,
+        cause: Cause,
+        waiting: &mut Waiting,
+    ) -> Result<Instant, TokenError> {
         if waiting.ticket.is_some() && std::mem::replace(&mut waiting.restarted, true) {
-            return Err(TokenError::unavailable("two refreshes vanished: their runtime was shut down or stands still"));
+            return Err(TokenError::unavailable(
+                "two refreshes vanished: their runtime was shut down or stands still",
+            ));
         }
         waiting.ticket = Some(self.start(now, cause));
         Ok(now + ABANDONED)
@@ -234,10 +264,17 @@ impl TokenCache {
     pub(super) fn start(&mut self, now: Instant, cause: Cause) -> Ticket {
         self.tickets += 1;
         self.counts.refreshes[cause as usize] += 1;
-        self.in_flight = Some(InFlight { ticket: self.tickets, started: now });
+        self.in_flight = Some(InFlight {
+            ticket: self.tickets,
+            started: now,
+        });
         // Where the last refresh failed, one attempt is enough to see whether the issuer is back.
         let attempts = if self.failure.is_some() { 1 } else { 3 };
-        self.order = Some(Order { ticket: self.tickets, cause, attempts });
+        self.order = Some(Order {
+            ticket: self.tickets,
+            cause,
+            attempts,
+        });
         self.tickets
     }
 
@@ -248,51 +285,84 @@ impl TokenCache {
 
     /// The token that may be sent without asking until it ages. `None`: ask.
     pub(crate) fn published(&self) -> Option<&Arc<CachedToken>> {
-        self.current.as_ref().filter(|_| self.verdict.is_none() && self.trial.is_none())
+        self.current
+            .as_ref()
+            .filter(|_| self.verdict.is_none() && self.trial.is_none())
     }
 
     /// How the refresh ended that this caller waited for. `None`: it did not, or the caller waited for none.
     pub(super) fn ended_for(&self, waiting: &Waiting) -> Option<Result<(), TokenError>> {
         let (ended, result) = self.ended.as_ref()?;
-        waiting.ticket.filter(|ticket| ended >= ticket).map(|_| result.clone())
+        waiting
+            .ticket
+            .filter(|ticket| ended >= ticket)
+            .map(|_| result.clone())
     }
 
     pub(super) fn is_held_off(&self, now: Instant) -> bool {
-        self.failure.as_ref().is_some_and(|failure| now < failure.until)
+        self.failure
+            .as_ref()
+            .is_some_and(|failure| now < failure.until)
     }
 
     /// Frees the seat of a refresh of which nothing more will be heard.
     pub(super) fn reap(&mut self, now: Instant) {
-        self.in_flight = self.in_flight.filter(|flight| now < flight.started + ABANDONED);
+        self.in_flight = self
+            .in_flight
+            .filter(|flight| now < flight.started + ABANDONED);
     }
 
     // ===== how a refresh ends =====
 
     /// A refresh brought a token.
-    pub(crate) fn refreshed(&mut self, now: Instant, ticket: Ticket, minted: Minted, chance: f64) -> Result<(), TokenError> {
+    pub(crate) fn refreshed(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        minted: Minted,
+        chance: f64,
+    ) -> Result<(), TokenError> {
         let Some(flight) = self.in_flight.take_if(|flight| flight.ticket == ticket) else {
             return Ok(());
         };
-        let living = self.current.clone().filter(|token| now < token.life.deadline);
+        let living = self
+            .current
+            .clone()
+            .filter(|token| now < token.life.deadline);
         if let Some(same) = living.filter(|token| token.header == minted.header) {
-            let error = TokenError::unavailable("the issuer handed back the token that was to be replaced");
+            let error =
+                TokenError::unavailable("the issuer handed back the token that was to be replaced");
             self.fail(now, ticket, error.clone(), chance);
             // It is served to its end, and not a moment is lost then.
-            self.failure = self.failure.take().map(|failure| Failure { until: failure.until.min(same.life.deadline), ..failure });
+            self.failure = self.failure.take().map(|failure| Failure {
+                until: failure.until.min(same.life.deadline),
+                ..failure
+            });
             return Err(error);
         }
         self.renewal = now.saturating_duration_since(flight.started);
         self.failure = None;
         self.ended = Some((ticket, Ok(())));
         self.tokens += 1;
-        let life = self.margins.life(minted.requested, now, minted.lifetime, self.renewal);
-        self.take(Arc::new(CachedToken::new(self.tokens, minted.header, minted.audience, life)));
+        let life = self
+            .margins
+            .life(minted.requested, now, minted.lifetime, self.renewal);
+        self.take(Arc::new(CachedToken::new(
+            self.tokens,
+            minted.header,
+            minted.audience,
+            life,
+        )));
         Ok(())
     }
 
     /// A refresh failed; it is not asked again before its hold-off ends.
     pub(crate) fn failed(&mut self, now: Instant, ticket: Ticket, error: TokenError, chance: f64) {
-        if self.in_flight.take_if(|flight| flight.ticket == ticket).is_some() {
+        if self
+            .in_flight
+            .take_if(|flight| flight.ticket == ticket)
+            .is_some()
+        {
             self.fail(now, ticket, error, chance);
         }
     }
@@ -319,11 +389,19 @@ impl TokenCache {
     }
 
     fn fail(&mut self, now: Instant, ticket: Ticket, error: TokenError, chance: f64) {
-        let in_row = self.failure.as_ref().map_or(0, |failure| failure.in_row).saturating_add(1);
+        let in_row = self
+            .failure
+            .as_ref()
+            .map_or(0, |failure| failure.in_row)
+            .saturating_add(1);
         self.counts.failures += 1;
         self.counts.last_error = Some(error.clone());
         self.ended = Some((ticket, Err(error.clone())));
-        self.failure = Some(Failure { until: now + hold_off(&error, in_row, chance), in_row, error });
+        self.failure = Some(Failure {
+            until: now + hold_off(&error, in_row, chance),
+            in_row,
+            error,
+        });
     }
 }
 
