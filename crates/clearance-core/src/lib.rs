@@ -3,6 +3,7 @@
 //! * [`TokenSource`] mints a [`Token`], or says in a [`TokenError`] why not;
 //! * [`Audience`] says where the token may be sent;
 //! * [`clock`] turns time stamps of servers into offsets with an error bar;
+//! * [`retry_after`] reads for how long a server asks to be left alone;
 //! * [`Secret`] and [`Redactor`] keep credentials out of logs and errors.
 //!
 //! A source of your own is a few lines:
@@ -27,6 +28,7 @@ pub mod clock;
 mod error;
 mod origin;
 mod redact;
+mod retry_after;
 mod secret;
 mod source;
 mod token;
@@ -35,6 +37,7 @@ pub use self::{
     audience::{Audience, InvalidOrigin, OriginSlot, Withheld},
     error::{TokenError, TokenErrorKind},
     redact::Redactor,
+    retry_after::retry_after,
     secret::Secret,
     source::{AnyTokenSource, TokenSource, TokenSourceFn, token_source_fn},
     token::Token,

@@ -35,12 +35,35 @@ impl ClockAnchor {
         Self { instant, wall }
     }
 
+    /// Whether both local clocks went on alike since: `wall` is what the wall clock shows at `instant`, to the second.
+    ///
+    /// They do not across a suspend, in which the monotonic clock stands still, or a step of the wall clock. Anchored
+    /// where an exchange was sent and asked where its reply came, this tells whether the exchange is evidence on a
+    /// server's clock at all.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use clearance_core::clock::{ClockAnchor, SystemClock, WallClock};
+    ///
+    /// let (now, wall) = (tokio::time::Instant::now().into_std(), SystemClock.now());
+    /// let sent = ClockAnchor::new(now, wall);
+    ///
+    /// let minute = Duration::from_secs(60);
+    /// assert!(sent.kept_pace(now + minute, wall + minute));
+    /// assert!(!sent.kept_pace(now + minute, wall + 60 * minute), "suspended for 59 minutes");
+    /// ```
+    #[must_use]
+    pub fn kept_pace(&self, instant: Instant, wall: SystemTime) -> bool {
+        (nanos_since_epoch(wall) - self.nanos_at(instant)).abs() <= nanos(Duration::from_secs(1))
+    }
+
     /// Nanoseconds from 1970 to `instant`, were the wall clock not touched since.
-    pub(crate) fn nanos_at(&self, instant: Instant) -> i128 {
-        let since = signed(instant.checked_duration_since(self.instant), || {
-            self.instant - instant
-        });
-        nanos_since_epoch(self.wall).saturating_add(since)
+    pub(super) fn nanos_at(&self, instant: Instant) -> i128 {
+        let since = match instant.checked_duration_since(self.instant) {
+            Some(since) => nanos(since),
+            None => -nanos(self.instant.saturating_duration_since(instant)),
+        };
+        nanos_since_epoch(self.wall) + since
     }
 }
 
@@ -52,25 +75,32 @@ impl fmt::Debug for ClockAnchor {
     }
 }
 
-/// Nanoseconds from 1970; `i128`, since a garbled `Date` may lie anywhere.
-pub(crate) fn nanos_since_epoch(time: SystemTime) -> i128 {
-    let after = time.duration_since(SystemTime::UNIX_EPOCH);
-    signed(after.as_ref().ok().copied(), || {
-        after
-            .as_ref()
-            .map_or_else(|before| before.duration(), |_| Duration::ZERO)
-    })
+/// Nanoseconds from 1970. In `i128` no sum of such times overflows, however garbled a `Date` is.
+pub(super) fn nanos_since_epoch(time: SystemTime) -> i128 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => nanos(after),
+        Err(before) => -nanos(before.duration()),
+    }
 }
 
 /// The time that many nanoseconds after 1970. `None` for what is before, or beyond all calendars.
-pub(crate) fn from_nanos(nanos: i128) -> Option<SystemTime> {
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(u64::try_from(nanos).ok()?))
+pub(super) fn from_nanos(nanos: i128) -> Option<SystemTime> {
+    (nanos >= 0)
+        .then(|| SystemTime::UNIX_EPOCH.checked_add(duration(nanos)))
+        .flatten()
 }
 
-fn signed(forward: Option<Duration>, backward: impl FnOnce() -> Duration) -> i128 {
-    forward.map_or_else(|| -nanos(backward()), nanos)
-}
-
-pub(crate) fn nanos(duration: Duration) -> i128 {
+pub(super) fn nanos(duration: Duration) -> i128 {
+    // At most 2⁶⁴ seconds: always fits.
     i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX / 4)
+}
+
+/// How long that many nanoseconds are, whatever their sign.
+pub(super) fn duration(nanos: i128) -> Duration {
+    const SECOND: u128 = 1_000_000_000;
+    let nanos = nanos.unsigned_abs();
+    let Ok(seconds) = u64::try_from(nanos / SECOND) else {
+        return Duration::MAX;
+    };
+    Duration::from_secs(seconds) + Duration::from_nanos((nanos % SECOND) as u64)
 }

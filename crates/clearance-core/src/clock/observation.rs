@@ -13,8 +13,12 @@ use http::{
 use super::{
     ClockAnchor, OffsetInterval,
     anchor::{nanos, nanos_since_epoch},
+    bound::{Bound, Bounds},
     parse_http_date,
 };
+
+/// An exchange that takes longer says too little of when the stamp was made to prove that a clock was stepped: 5 s.
+const SLOW: i128 = 5_000_000_000;
 
 /// A server's time stamp, and when the exchange that carried it began and ended here.
 #[derive(Clone, Copy)]
@@ -23,6 +27,15 @@ pub struct Observation {
     resolution: Duration,
     sent: Instant,
     received: Instant,
+}
+
+/// What an observation says, in nanoseconds of the local time of one anchor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Evidence {
+    /// The server's time that the stamp begins at, and that it ends before.
+    pub(super) stamp: i128,
+    pub(super) end: i128,
+    pub(super) bounds: Bounds,
 }
 
 impl Observation {
@@ -34,7 +47,7 @@ impl Observation {
             stamp,
             resolution,
             sent,
-            received,
+            received: received.max(sent),
         }
     }
 
@@ -42,25 +55,80 @@ impl Observation {
     /// reply comes out of a cache (`Age` above 0) and its date with it.
     #[must_use]
     pub fn from_date(headers: &HeaderMap, sent: Instant, received: Instant) -> Option<Self> {
-        let cached = headers
-            .get(AGE)
-            .is_some_and(|age| age.to_str().map_or("", str::trim) != "0");
-        if cached {
-            return None;
-        }
-        let stamp = parse_http_date(headers.get(DATE)?.to_str().ok()?)?;
-        Some(Self::new(stamp, Duration::from_secs(1), sent, received))
+        Some(Self::new(
+            date_of(headers)?,
+            Duration::from_secs(1),
+            sent,
+            received,
+        ))
+    }
+
+    /// What the server's clock showed, cut to the [resolution](Self::resolution).
+    #[must_use]
+    pub fn stamp(&self) -> SystemTime {
+        self.stamp
+    }
+
+    /// To what the stamp was cut.
+    #[must_use]
+    pub fn resolution(&self) -> Duration {
+        self.resolution
     }
 
     /// Between which bounds this puts `server − local`.
     #[must_use]
     pub fn offset(&self, local: &ClockAnchor) -> OffsetInterval {
-        let stamp = nanos_since_epoch(self.stamp);
-        OffsetInterval::new(
-            stamp - local.nanos_at(self.received),
-            stamp + nanos(self.resolution) - local.nanos_at(self.sent),
-        )
+        let Bounds { lower, upper } = self.evidence(local).bounds;
+        OffsetInterval::new(lower.offset, upper.offset)
     }
+
+    pub(super) fn evidence(&self, local: &ClockAnchor) -> Evidence {
+        let stamp = nanos_since_epoch(self.stamp);
+        let end = stamp + nanos(self.resolution);
+        let (sent, received) = (local.nanos_at(self.sent), local.nanos_at(self.received));
+        Evidence {
+            stamp,
+            end,
+            bounds: Bounds {
+                // The stamp had begun when it was received, and had not ended when it was asked for.
+                lower: Bound {
+                    offset: stamp - received,
+                    at: received,
+                },
+                upper: Bound {
+                    offset: end - sent,
+                    at: sent,
+                },
+            },
+        }
+    }
+}
+
+impl Evidence {
+    pub(super) fn received(&self) -> i128 {
+        self.bounds.lower.at
+    }
+
+    pub(super) fn is_slow(&self) -> bool {
+        self.bounds.lower.at - self.bounds.upper.at > SLOW
+    }
+}
+
+/// Whether a reply was in a cache for a while (RFC 9111 §5.1), and its `Date` with it. What cannot be read counts as a while.
+pub(super) fn is_cached(headers: &HeaderMap) -> bool {
+    headers
+        .get(AGE)
+        .is_some_and(|age| age.to_str().map_or("", str::trim) != "0")
+}
+
+/// What a reply's `Date` says (RFC 9110 §6.6.1). `None` if it has none that can be read, or if the reply comes out of a
+/// cache (`Age` above 0) and its date with it.
+#[must_use]
+pub fn date_of(headers: &HeaderMap) -> Option<SystemTime> {
+    if is_cached(headers) {
+        return None;
+    }
+    parse_http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
 impl fmt::Debug for Observation {

@@ -1,69 +1,31 @@
-//! Offsets with their error bar.
+//! An offset with its error bar, for people.
 
 use std::{fmt, time::Duration};
 
-/// Bounds on `server − local`, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OffsetInterval {
-    lower: i128,
-    upper: i128,
-}
+use super::anchor::{duration, nanos};
 
-/// How far a server's clock is from the local wall clock: an offset and half the width of what is possible.
+/// By how much a server's stamps may lag behind its clock: 1 s. Many servers write the `Date` of a reply once a second
+/// and not once a reply, and no stamp tells which ones do.
+pub const STAMP_LAG: Duration = Duration::from_secs(1);
+
+/// How far a server's stamps are from the local wall clock: an offset and half the width of what is possible.
 ///
-/// Positive = the server is ahead. `Display` says so: `+127.00 s ± 0.50 s, server ahead`.
+/// Positive = the server is ahead. `Display` says so: `+127.00 s ± 0.50 s, server ahead`; `in step` where the two
+/// cannot be told apart, and `either may be ahead` where the error bar is too wide (above 1 s) to call that a result.
+///
+/// It is the *stamps* that are measured. The clock behind them may be further ahead by up to [`STAMP_LAG`]:
+/// [`with_lag`](Self::with_lag).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skew {
-    offset: i128,
-    error: i128,
+    pub(super) offset: i128,
+    pub(super) error: i128,
 }
-
-// ===== impl OffsetInterval =====
-
-impl OffsetInterval {
-    pub(super) fn new(lower: i128, upper: i128) -> Self {
-        Self {
-            lower,
-            upper: upper.max(lower),
-        }
-    }
-
-    /// What both allow; `None` if they contradict each other.
-    #[must_use]
-    pub fn intersect(self, other: Self) -> Option<Self> {
-        let (lower, upper) = (self.lower.max(other.lower), self.upper.min(other.upper));
-        (lower <= upper).then_some(Self { lower, upper })
-    }
-
-    /// The same bounds, `by` nanoseconds later.
-    pub(super) fn shifted(self, by: i128) -> Self {
-        Self {
-            lower: self.lower + by,
-            upper: self.upper + by,
-        }
-    }
-
-    /// The middle and the distance to either end.
-    #[must_use]
-    pub fn skew(self) -> Skew {
-        Skew {
-            offset: self.middle(),
-            error: (self.upper - self.lower) / 2,
-        }
-    }
-
-    pub(super) fn middle(self) -> i128 {
-        self.lower + (self.upper - self.lower) / 2
-    }
-}
-
-// ===== impl Skew =====
 
 impl Skew {
     /// How far the clocks are apart, whichever is ahead.
     #[must_use]
     pub fn magnitude(&self) -> Duration {
-        duration(self.offset.abs())
+        duration(self.offset)
     }
 
     /// By how much the true offset may differ from the stated one.
@@ -87,23 +49,69 @@ impl Skew {
     /// Whether the server may be ahead by exactly this much.
     #[must_use]
     pub fn covers(&self, ahead: Duration) -> bool {
-        (super::anchor::nanos(ahead) - self.offset).abs() <= self.error
+        (nanos(ahead) - self.offset).abs() <= self.error
+    }
+
+    /// The skew of the clock itself: its stamps may lag behind it by up to [`STAMP_LAG`].
+    #[must_use]
+    pub fn with_lag(self) -> Self {
+        let half = nanos(STAMP_LAG) / 2;
+        Self {
+            offset: self.offset + half,
+            error: self.error + half,
+        }
     }
 }
 
 impl fmt::Display for Skew {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sign, verdict) = match (self.offset >= 0, self.offset.abs() > self.error) {
-            (true, true) => ('+', "server ahead"),
-            (false, true) => ('−', "server behind"),
-            (true, false) => ('+', "in step"),
-            (false, false) => ('−', "in step"),
+        let verdict = if self.is_server_ahead() {
+            "server ahead"
+        } else if self.is_server_behind() {
+            "server behind"
+        } else if self.error <= nanos(Duration::from_secs(1)) {
+            "in step"
+        } else {
+            "either may be ahead"
         };
+        let sign = if self.offset < 0 { '−' } else { '+' };
         let (offset, error) = (self.magnitude().as_secs_f64(), self.error().as_secs_f64());
-        write!(f, "{sign}{offset:.2} s ± {error:.2} s, {verdict}")
+        // What is known to the millisecond is not rounded to "± 0.00 s".
+        let digits = if error < 0.01 { 3 } else { 2 };
+        write!(
+            f,
+            "{sign}{offset:.digits$} s ± {error:.digits$} s, {verdict}"
+        )
     }
 }
 
-fn duration(nanos: i128) -> Duration {
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_well() {
+        let shown = |offset_ms: i128, error_ms: i128| {
+            let skew = Skew {
+                offset: offset_ms * 1_000_000,
+                error: error_ms * 1_000_000,
+            };
+            skew.to_string()
+        };
+        assert_eq!(shown(127_000, 500), "+127.00 s ± 0.50 s, server ahead");
+        assert_eq!(shown(-59_500, 500), "−59.50 s ± 0.50 s, server behind");
+        assert_eq!(shown(-200, 500), "−0.20 s ± 0.50 s, in step");
+        assert_eq!(shown(5_000, 5_020), "+5.00 s ± 5.02 s, either may be ahead");
+        assert_eq!(shown(21, 2), "+0.021 s ± 0.002 s, server ahead");
+    }
+
+    #[test]
+    fn a_lagging_stamp_puts_the_clock_further_ahead() {
+        let skew = Skew {
+            offset: 0,
+            error: 20_000_000,
+        }
+        .with_lag();
+        assert_eq!(skew.to_string(), "+0.50 s ± 0.52 s, in step");
+    }
 }
