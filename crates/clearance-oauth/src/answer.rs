@@ -9,6 +9,7 @@ use crate::{
     Document,
     failure::{self, Asked},
     handed_out::HandedOut,
+    jwt::JwtTimes,
     lifetime::{self, Lifetime},
     service::sealed::RawReply,
 };
@@ -45,7 +46,7 @@ impl TokenAnswer {
         self
     }
 
-    /// The token: with its lifetime, the moment at which it was asked for, and at most one observation of the issuer's clock.
+    /// The token: with its lifetime and its absolute times as far as they are known, the moment at which it was asked for, and at most one observation of the issuer's clock.
     #[must_use]
     pub fn into_token(self) -> Token {
         match self.observation {
@@ -59,6 +60,7 @@ impl TokenAnswer {
         endpoint: &Uri,
         handed_out: &HandedOut,
         redactor: &Redactor,
+        reads_jwt_times: bool,
     ) -> Result<Self, TokenError> {
         if !reply.status.is_success() {
             return Err(failure::of(reply, Asked::Token, redactor));
@@ -75,23 +77,33 @@ impl TokenAnswer {
         must_be_bearer(document.text("token_type"), redactor)?;
         let token = Token::bearer(text)?;
         let repeated = handed_out.contains(text);
-        let lifetime = lifetime_of(&document, repeated, endpoint)?;
+        let jwt = if reads_jwt_times {
+            JwtTimes::of(text)
+        } else {
+            JwtTimes::default()
+        };
+        let lifetime = lifetime_of(&document, repeated, &jwt, endpoint)?;
         handed_out.remember(text);
 
+        let mut token = token.with_requested_at(reply.sent);
+        if let Some(lifetime) = lifetime {
+            token = token.with_lifetime(lifetime);
+        }
+        let issued_at = document.time("iat");
+        if let Some(issued_at) = issued_at {
+            token = token.with_issued_at(issued_at);
+        }
         let answer = Self {
-            token: token.with_lifetime(lifetime).with_requested_at(reply.sent),
+            // The API goes by the times within the token, if there are any.
+            token: jwt.put(token),
             observation: Observation::from_date(&reply.headers, reply.sent, reply.received),
             sent: reply.sent,
             received: reply.received,
             repeated,
             document,
         };
-        Ok(match answer.document.time("iat") {
-            Some(issued_at) => {
-                let mut answer = answer.stamped(issued_at);
-                answer.token = answer.token.with_issued_at(issued_at);
-                answer
-            }
+        Ok(match issued_at.or_else(|| jwt.reading(lifetime)) {
+            Some(stamp) => answer.stamped(stamp),
             None => answer,
         })
     }
@@ -114,10 +126,11 @@ fn must_be_bearer(token_type: Option<&str>, redactor: &Redactor) -> Result<(), T
 fn lifetime_of(
     document: &Document,
     repeated: bool,
+    jwt: &JwtTimes,
     endpoint: &Uri,
-) -> Result<Duration, TokenError> {
+) -> Result<Option<Duration>, TokenError> {
     let reason = match Lifetime::read(document.value("expires_in"))? {
-        Lifetime::Known(lifetime) => return Ok(lifetime),
+        Lifetime::Known(lifetime) => return Ok(Some(lifetime)),
         Lifetime::Zero if repeated => {
             return Err(TokenError::malformed(
                 "the same token again, with `expires_in` 0: it has run out",
@@ -126,12 +139,16 @@ fn lifetime_of(
         Lifetime::Zero => "`expires_in` is 0",
         Lifetime::Missing => "`expires_in` is missing",
     };
+    if jwt.has_end() {
+        // The life of a token that is only repeated did not begin with this request.
+        return Ok(jwt.lifetime().filter(|_| !repeated));
+    }
     tracing::warn!(
         host = endpoint.host().unwrap_or_default(),
         assumed_seconds = lifetime::ASSUMED.as_secs(),
         "{reason}: how long the token lives is not known"
     );
-    Ok(lifetime::ASSUMED)
+    Ok(Some(lifetime::ASSUMED))
 }
 
 #[cfg(test)]

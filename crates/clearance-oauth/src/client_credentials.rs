@@ -102,6 +102,42 @@ impl<S> ClientCredentials<S> {
         self
     }
 
+    /// Looks into an access token that is a JWT (RFC 7519 §4.1) for its own times: `nbf`, `iat` and `exp` become the
+    /// token's absolute times, `iat` a reading of the issuer's clock, and where the answer has no `expires_in`, the time
+    /// from `iat` to `exp` the lifetime. What cannot be read is ignored: a token stays opaque if it is no JWT. Off if not
+    /// set, since a client is to take its tokens as opaque (RFC 9068 §6).
+    ///
+    /// **Nothing is verified**, and need not be: the token came from its issuer just now, and its times decide nothing
+    /// but when to ask for the next one. Its claims are not read for anything else.
+    ///
+    /// ```
+    /// # use std::time::{Duration, SystemTime};
+    /// # use clearance_core::{Audience, TokenSource};
+    /// # use clearance_oauth::ClientCredentials;
+    /// # let client = tower::service_fn(|_: http::Request<http_body_util::Full<bytes::Bytes>>| async {
+    /// #     let answer = r#"{"token_type": "Bearer",
+    /// #         "access_token": "e30.eyJpYXQiOjE3NjcyMjU2MDAsImV4cCI6MTc2NzIyOTIwMH0.c2ln"}"#;
+    /// #     Ok::<_, std::convert::Infallible>(http::Response::new(http_body_util::Full::<bytes::Bytes>::from(answer)))
+    /// # });
+    /// let audience = Audience::origin("https://api.example.com")?;
+    /// let source = ClientCredentials::new("https://login.example.com/oauth/token", "my-app", "s3cr3t", audience)?
+    ///     .read_jwt_times();
+    /// # let source = source.with_client(client);
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let token = source.fetch().await?; // with {"iat": 1767225600, "exp": 1767229200}, and no `expires_in` beside it
+    /// let end = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_229_200);
+    /// assert_eq!(token.expires_at(), Some(end));
+    /// assert_eq!(token.lifetime(), Some(Duration::from_secs(3600)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn read_jwt_times(mut self) -> Self {
+        self.endpoint = self.endpoint.read_jwt_times();
+        self
+    }
+
     /// How long one attempt may last, from asking the client to be ready to the last byte of the answer. 7 s if not set.
     #[must_use]
     pub fn attempt_timeout(mut self, limit: Duration) -> Self {

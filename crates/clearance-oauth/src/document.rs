@@ -9,7 +9,7 @@ use clearance_core::{Redactor, TokenError};
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
-use crate::service::sealed::RawReply;
+use crate::{jwt, service::sealed::RawReply};
 
 /// A JSON object that an issuer sent. `Debug` shows the names in it and no values.
 ///
@@ -31,6 +31,13 @@ impl Document {
     pub fn from_json(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         serde_json::from_slice(bytes).ok().map(Self)
+    }
+
+    /// Reads the claims of a signed JWT (RFC 7519 §3) **without verifying them**: anyone can write such claims, so let them
+    /// grant nothing. `None` if `text` is no JWT, is an encrypted one, or is longer than a header could carry.
+    #[must_use]
+    pub fn from_unverified_jwt(text: &str) -> Option<Self> {
+        Self::from_json(&jwt::payload(text)?)
     }
 
     /// The text by that name, if it is there, is a text and is not empty.

@@ -34,6 +34,7 @@ pub struct TokenEndpoint<S> {
     url: Uri,
     exchange: Exchange<S>,
     handed_out: HandedOut,
+    reads_jwt_times: bool,
 }
 
 impl<S> TokenEndpoint<S> {
@@ -56,6 +57,7 @@ impl<S> TokenEndpoint<S> {
             url: check::url("the token URL", url)?,
             exchange,
             handed_out: HandedOut::default(),
+            reads_jwt_times: false,
         })
     }
 
@@ -76,6 +78,14 @@ impl<S> TokenEndpoint<S> {
         self
     }
 
+    /// Takes the times of an access token that is a JWT from the token itself. Told by
+    /// [`ClientCredentials::read_jwt_times`](crate::ClientCredentials::read_jwt_times).
+    #[must_use]
+    pub fn read_jwt_times(mut self) -> Self {
+        self.reads_jwt_times = true;
+        self
+    }
+
     /// The same endpoint, reached over another client.
     #[must_use]
     pub fn with_client<T>(self, client: T) -> TokenEndpoint<T> {
@@ -83,6 +93,7 @@ impl<S> TokenEndpoint<S> {
             url: self.url,
             exchange: self.exchange.with_client(client),
             handed_out: self.handed_out,
+            reads_jwt_times: self.reads_jwt_times,
         }
     }
 
@@ -102,8 +113,14 @@ impl<S: HttpService> TokenEndpoint<S> {
     pub async fn ask(&self, request: &TokenRequest) -> Result<TokenAnswer, TokenError> {
         let redactor = request.redactor();
         let reply = self.exchange.send(request.to(&self.url), &redactor).await?;
-        TokenAnswer::read(&reply, &self.url, &self.handed_out, &redactor)
-            .map_err(|error| error.at(&self.url))
+        TokenAnswer::read(
+            &reply,
+            &self.url,
+            &self.handed_out,
+            &redactor,
+            self.reads_jwt_times,
+        )
+        .map_err(|error| error.at(&self.url))
     }
 }
 

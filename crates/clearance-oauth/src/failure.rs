@@ -1,9 +1,9 @@
 //! What an answer that carries no token means.
 
-use clearance_core::{Redactor, TokenError};
+use clearance_core::{Redactor, TokenError, retry_after};
 use http::{StatusCode, Uri, header::LOCATION};
 
-use crate::{Document, retry_after::retry_after, service::sealed::RawReply};
+use crate::{Document, service::sealed::RawReply};
 
 /// What was asked for: only where credentials were sent can they be refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +42,10 @@ pub(crate) fn of(reply: &RawReply, asked: Asked, redactor: &Redactor) -> TokenEr
         return redirected(reply, redactor);
     }
     if status == StatusCode::TOO_MANY_REQUESTS || said.is_rate_limited() {
-        return TokenError::throttled(retry_after(&reply.headers), text);
+        return TokenError::throttled(retry_after(&reply.headers, || None), text);
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        if let Some(wait) = retry_after(&reply.headers) {
+        if let Some(wait) = retry_after(&reply.headers, || None) {
             // The one kind that carries a wait.
             return TokenError::throttled(Some(wait), text);
         }

@@ -39,7 +39,7 @@
 //! | answer | becomes |
 //! |---|---|
 //! | a bearer token (RFC 6749 §5.1), whatever the content type | a [`Token`](clearance_core::Token) |
-//! | `expires_in` missing, or 0 for a new token | a lifetime of 5 minutes, and a warning |
+//! | `expires_in` missing, or 0 for a new token | a lifetime of 5 minutes, and a warning; none of that where [a JWT](ClientCredentials::read_jwt_times) tells its end |
 //! | `expires_in` 0 for a token handed out before, negative, over ten years, no number | `Malformed` |
 //! | no bearer token, one that cannot stand in a header, no JSON, over 64 KiB | `Malformed` |
 //! | 401, or 4xx with `invalid_client`, `invalid_grant`, `unauthorized_client`, `access_denied` (RFC 6749 §5.2) | `Denied` |
@@ -52,7 +52,7 @@
 //! of causes: the client may be anyone's.
 //!
 //! A token's life begins when its request was **sent**, on the monotonic clock. What the answer tells of the issuer's
-//! clock (`iat` where there is one, else the `Date` field) goes along as an
+//! clock (`iat` of the answer, else of the [JWT](ClientCredentials::read_jwt_times), else the `Date` field) goes along as an
 //! [`Observation`](clearance_core::clock::Observation).
 //!
 //! # Secrets
@@ -70,9 +70,9 @@ mod exchange;
 mod failure;
 mod handed_out;
 mod https;
+mod jwt;
 mod lifetime;
 mod request;
-mod retry_after;
 mod service;
 
 #[cfg(feature = "https")]

@@ -10,8 +10,8 @@ use crate::document::number;
 /// What is assumed where an answer does not say (RFC 6749 §5.1 only recommends to).
 pub(crate) const ASSUMED: Duration = Duration::from_secs(5 * 60);
 
-/// Ten years, in seconds. Whoever says more has meant milliseconds or an absolute time.
-const LONGEST: f64 = 10.0 * 365.25 * 86_400.0;
+/// Ten years. Whoever says more has meant milliseconds or an absolute time.
+pub(crate) const LONGEST: Duration = Duration::from_secs(3_652 * 86_400 + 43_200);
 
 /// What `expires_in` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Lifetime {
         }
         Duration::try_from_secs_f64(seconds)
             .ok()
-            .filter(|lifetime| !lifetime.is_zero() && seconds <= LONGEST)
+            .filter(|lifetime| !lifetime.is_zero() && *lifetime <= LONGEST)
             .map(Self::Known)
             .ok_or_else(|| {
                 TokenError::malformed(format!(

@@ -171,3 +171,12 @@ fn mistakes_show_at_the_start() {
         assert!(source().with_api_url(url).is_err(), "{url}");
     }
 }
+
+#[tokio::test]
+async fn a_token_stays_opaque_even_if_it_looks_like_a_jwt() {
+    let body = r#"{"access_token": "e30.eyJleHAiOjE3NjcyMjU2MDB9.c2ln", "token_type": "bearer", "expires_in": 86400}"#;
+    let client = service_fn(move |_| std::future::ready(Ok::<_, Infallible>(answer(200, body))));
+    let token = source().with_client(client).fetch().await.unwrap();
+    assert_eq!((token.issued_at(), token.expires_at()), (None, None));
+    assert_eq!(token.lifetime(), Some(Duration::from_secs(86_400)));
+}

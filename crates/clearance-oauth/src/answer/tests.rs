@@ -10,7 +10,7 @@ const DATE: (&str, &str) = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
 
 fn read_with(reply: &RawReply, handed_out: &HandedOut) -> Result<TokenAnswer, TokenError> {
     let endpoint = Uri::from_static("https://login.test/token");
-    TokenAnswer::read(reply, &endpoint, handed_out, &Redactor::default())
+    TokenAnswer::read(reply, &endpoint, handed_out, &Redactor::default(), false)
 }
 
 fn read(body: &str) -> Result<Token, TokenError> {
