@@ -53,7 +53,7 @@ impl<V> Builder<V> {
         self
     }
 
-    /// Sets the clock ahead that writes `Date` on every answer of either host.
+    /// Sets the clock ahead that writes `Date` on the answers of the API. The login host's are written by the issuer's.
     pub fn edge_ahead(mut self, seconds: f64) -> Self {
         self.settings.edge_ahead = seconds;
         self

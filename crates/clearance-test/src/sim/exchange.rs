@@ -83,7 +83,7 @@ impl World {
 
     /// Sets the fields that every answer has.
     fn stamp(&self, call: &Call, answer: &mut Answer) {
-        let date = httpdate::fmt_http_date(self.edge_clock.now());
+        let date = httpdate::fmt_http_date(self.date_clock(call.endpoint).now());
         let correlation = self.vendor.correlation();
         let fields = [
             (DATE, HeaderValue::from_str(&date)),

@@ -43,8 +43,8 @@
 //!
 //! # Clocks
 //!
-//! A platform has three: the issuer's, by which tokens are made and end, the API's, and the edge's, which writes `Date`
-//! on every answer. They start at the time of this machine (or [`Builder::starting_at`]), follow tokio's clock, and can be
+//! A platform has three: the issuer's, by which tokens are made and end, the API's, and that of the edge in front
+//! of the API, which writes the `Date` of its answers. They start at the time of this machine (or [`Builder::starting_at`]), follow tokio's clock, and can be
 //! apart, drift, and step while the platform runs.
 //!
 //! # Tokens

@@ -107,13 +107,21 @@ impl World {
         }
     }
 
+    /// What writes `Date` on the answers of this endpoint: the login host itself, or the edge in front of the API.
+    pub(crate) fn date_clock(&self, endpoint: Endpoint) -> &TokioWallClock {
+        match endpoint {
+            Endpoint::Api => &self.edge_clock,
+            _ => &self.issuer_clock,
+        }
+    }
+
     /// Says no for `wait`, in this form.
     pub(crate) fn throttle(&self, call: &Call, wait: Duration, form: RetryAfter) -> Answer {
         let mut answer = match call.endpoint {
             Endpoint::Api => self.vendor.too_many_requests(call, wait),
             _ => self.vendor.too_many_tokens(),
         };
-        if let Some((value, pause)) = form.announce(wait, self.edge_clock.now()) {
+        if let Some((value, pause)) = form.announce(wait, self.date_clock(call.endpoint).now()) {
             answer.headers_mut().insert(RETRY_AFTER, value);
             self.pauses.announce(call.payer(), Instant::now(), pause);
         }
