@@ -106,6 +106,7 @@ mod tests {
             .collect()
     }
 
+    #[cfg(feature = "skew-auth")]
     #[test]
     fn challenges_are_told_apart() {
         for (values, expected) in [
@@ -149,6 +150,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "retry-401")]
     #[test]
     fn the_wanted_scope_is_read() {
         assert_eq!(

@@ -53,6 +53,29 @@
 //! `clearance-cxone` and `clearance-oauth` have sources for Genesys Cloud, NICE CXone and any OAuth 2.0 issuer. In a test,
 //! `clearance_test::ScriptedSource` takes their place and nothing else changes.
 //!
+//! # When clock skew matters, and when it does not
+//!
+//! ```text
+//!      you                       issuer                        API
+//!   +--------+   "lives 300 s"  +--------+   iat, exp (JWT)  +--------+
+//!   | 12:07  | <--------------- | 12:00  | ................> | 11:59  |
+//!   +--------+                  +--------+                   +--------+
+//!       |                                                        ^
+//!       +------------------ Bearer t0k3n ------------------------+
+//!                  (your clock is nowhere in it)
+//! ```
+//!
+//! * **Your clock is wrong: nothing happens.** A bearer token does not carry your clock, and for a *lifetime* the skew
+//!   cancels out: it is counted on the monotonic clock from the moment the token was asked for. Nobody refuses a token
+//!   because of your clock. You are told that it is wrong, and by how much.
+//! * **The API is behind the issuer: a fresh token is from the future there.** Another one would be younger still. The same
+//!   token is held back until it is good, and later ones ripen before they are used.
+//! * **The API is ahead of the issuer: a token with an absolute end (`exp`) ends there earlier.** It is renewed earlier.
+//! * **`Retry-After` is a date:** it is measured against the `Date` of the same reply.
+//! * **Your clock jumps, or the machine sleeps:** one token request, and no call is lost.
+//!
+//! [`skew_auth`] says how each is done.
+//!
 //! # What is seen from outside
 //!
 //! [`SkewAuthLayer::status`] and [`RateLimitBackoffLayer::status`] are snapshots for a health page; replies carry
@@ -63,12 +86,17 @@
 //! |---|---|---|
 //! | span `token_refresh` | info | `cause` |
 //! | token refreshed | info | `lifetime_s` |
+//! | token kept (the issuer had none that lives longer) | info | `error` |
 //! | token refresh failed | warn | `error` |
+//! | token refresh vanished with its task | debug | |
+//! | a clock is off | warn | (a sentence) |
 //! | token request failed, trying again | debug | `attempt`, `error`, `pause_ms` |
 //! | token refused | debug | `token` (its number), `advice` |
 //! | token not attached | debug | `withheld` |
 //! | request replayed after a refusal | debug | `uri.path` |
 //! | 401 returned, 403 | warn | `correlation_id`, `why` or `scope` |
+//! | held, released, retried | debug | `key`, `status`, `wait_ms`, `attempt` |
+//! | gave up | warn | the same, and `reason` |
 //!
 //! # Features
 //!
@@ -76,12 +104,16 @@
 
 #[cfg(any(feature = "skew-auth", feature = "retry-401"))]
 mod challenge;
+#[cfg(any(feature = "skew-auth", feature = "rate-limit-backoff"))]
+mod origin;
 #[cfg(feature = "rate-limit-backoff")]
 pub mod rate_limit_backoff;
 mod refused;
 mod replay;
 #[cfg(feature = "retry-401")]
 pub mod retry_401;
+#[cfg(feature = "skew-auth")]
+mod server_clocks;
 #[cfg(feature = "skew-auth")]
 pub mod skew_auth;
 #[cfg(feature = "skew-auth")]

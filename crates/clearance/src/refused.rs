@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use clearance_core::TokenError;
@@ -55,6 +56,14 @@ pub enum RefusalReason {
     OtherScheme,
     /// A newer token was refused as well, or may not be asked for yet.
     RefusedAgain,
+    /// The server's clock is so far behind the issuer's that tokens are from the future there, and waiting would take
+    /// too long.
+    TooYoung {
+        /// By how much the server is behind.
+        behind: Duration,
+    },
+    /// This route refuses every token, while others accept them.
+    RouteRefuses,
     /// Refusals have forced too many refreshes of late.
     HeldOff,
     /// No other token could be had.
@@ -108,6 +117,15 @@ impl TokenRefused {
         })
     }
 
+    /// The reason, where it was known from the beginning.
+    #[cfg(feature = "retry-401")]
+    pub(crate) fn known_reason(&self) -> Option<RefusalReason> {
+        match &*self.0 {
+            Kind::Known(result) => result.clone().err(),
+            Kind::When { .. } => None,
+        }
+    }
+
     /// What happened when the reply came, in a sentence for people.
     #[must_use]
     pub fn advice(&self) -> String {
@@ -134,6 +152,15 @@ impl fmt::Display for RefusalReason {
             Self::InsufficientScope => "the token lacks a scope that this request needs: grant it to the client",
             Self::OtherScheme => "the server does not take bearer tokens here: check the address",
             Self::RefusedAgain => "new tokens are refused as well: check the client's roles, the address and the clocks",
+            Self::RouteRefuses => "this route refuses every token while others accept them: check its path and the client's permissions",
+            Self::TooYoung { behind } => {
+                let behind = behind.as_secs();
+                return write!(
+                    f,
+                    "new tokens are refused; the server's clock is {behind} s behind the issuer's, so to it they may be from \
+                     the future: have the clocks of both set, and check the client's roles"
+                );
+            }
             Self::HeldOff => "refusals forced too many refreshes: some route refuses every token, or tokens are revoked in a row",
             Self::RefreshFailed(error) => return write!(f, "no other token could be had: {error}"),
             Self::Undecided => "no other token came in time",

@@ -12,11 +12,12 @@ use tower_layer::Layer;
 
 use super::{
     gates::Gates,
-    key::{self, Key, KeyOf},
+    key::{Key, KeyOf},
     refusal::{Classify, Refusal},
     service::{Core, RateLimitBackoff},
     status::Status,
 };
+use crate::origin::origin;
 
 /// Waits out rate limits, all callers together. See the [module](super) for what it does and when.
 ///
@@ -145,7 +146,7 @@ impl Rules {
     pub(super) fn key(&self, head: &Parts) -> Key {
         self.key
             .as_ref()
-            .map_or_else(|| key::origin(head), |key| key(head))
+            .map_or_else(|| origin(&head.uri, &head.headers).into(), |key| key(head))
     }
 
     pub(super) fn classifier(&self) -> Option<&Classify> {

@@ -92,6 +92,7 @@
 //!   place in the line. Shed load further out if that is too much.
 //! * A call that waits has to be polled to move. One that is not slows down those behind it, but does not stop them.
 //! * 1024 keys at a time have a pause of their own; while they all are limited, all further keys share one.
+//! * Waiting needs tokio's timer: a limit that is met outside a tokio runtime with time enabled is a panic.
 //! * While any key is limited every call works out its key and looks it up. With no limit in sight it is one atomic load.
 //!
 //! # Configuration and what is seen from outside
@@ -141,7 +142,6 @@ mod layer;
 mod pace;
 mod pause;
 mod refusal;
-mod retry_after;
 mod service;
 mod signal;
 mod status;

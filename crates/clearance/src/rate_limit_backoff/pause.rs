@@ -177,6 +177,11 @@ impl Pause {
         }
         let running = self.limit.as_ref().map(|limit| limit.until);
         let until = match (refused.wait, running) {
+            // A moment that is stated again and again, while nothing gets through, is no wait.
+            (Some(wait), _) if wait < FIRST_STEP && self.fruitless > 1 => later(
+                now,
+                with_drift(wait).max(step(self.fruitless, refused.dice)),
+            ),
             (Some(wait), _) => later(now, with_drift(wait)),
             // Our own guess is made once a round.
             (None, Some(until)) if !news => until,

@@ -59,3 +59,72 @@ impl<B: Body> Future for Drain<B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use http_body::Frame;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// A kibibyte at a time, each after a wait, and no end.
+    struct Endless {
+        wait: Duration,
+        next: Pin<Box<Sleep>>,
+        read: usize,
+    }
+
+    impl Endless {
+        fn every(wait: Duration) -> Self {
+            let next = Box::pin(sleep(wait));
+            Self {
+                wait,
+                next,
+                read: 0,
+            }
+        }
+    }
+
+    impl Body for Endless {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            if !self.wait.is_zero() {
+                ready!(self.next.as_mut().poll(cx));
+                self.next = Box::pin(sleep(self.wait));
+            }
+            self.read += 1024;
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[0; 1024])))))
+        }
+    }
+
+    /// How much is read of a body, and for how long.
+    async fn drained(body: Endless) -> (usize, Duration) {
+        let start = Instant::now();
+        let mut drain = Box::pin(Drain::new(body));
+        drain.as_mut().await;
+        (drain.body.read, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_than_64_kib_are_read() {
+        let (read, took) = drained(Endless::every(Duration::ZERO)).await;
+        // And the frame that is too much.
+        assert_eq!((read, took), (65 * 1024, Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_read_for_longer_than_a_second() {
+        let (read, took) = drained(Endless::every(Duration::from_millis(300))).await;
+        assert_eq!((read, took.as_millis()), (3 * 1024, 1000));
+        let (read, took) = drained(Endless::every(Duration::MAX)).await;
+        assert_eq!((read, took.as_millis()), (0, 1000));
+    }
+}

@@ -134,7 +134,11 @@ where
                     continue;
                 }
                 StateProj::Replaying { future } => {
-                    let response = ready!(future.poll(cx))?;
+                    let mut response = ready!(future.poll(cx))?;
+                    let refused = response.extensions().get::<TokenRefused>();
+                    if let Some(reason) = refused.and_then(TokenRefused::known_reason) {
+                        response.extensions_mut().insert(reason);
+                    }
                     report::replayed(&response);
                     return Poll::Ready(Ok(response));
                 }

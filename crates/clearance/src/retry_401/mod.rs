@@ -24,6 +24,10 @@
 //!
 //! None of its own: the inner error type is kept.
 //!
+//! # Panics
+//!
+//! A refusal is waited for with tokio's timer, so a reply with status 401 panics outside a tokio runtime with time enabled.
+//!
 //! # Example
 //!
 //! ```

@@ -113,7 +113,7 @@ where
                     let Some(mut request) = self.request.take() else {
                         return Poll::Ready(Err("polled after its end".into()));
                     };
-                    let sent = attach(&mut request, &self.shared, granted);
+                    let sent = attach(&mut request, &self.shared, granted, self.shared.sending());
                     return Poll::Ready(Ok((self.service.call(request), sent)));
                 }
             }

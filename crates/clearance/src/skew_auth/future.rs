@@ -3,13 +3,14 @@
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use clearance_core::{OriginSlot, TokenError};
+use clearance_core::{OriginSlot, TokenError, clock::date_of};
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -17,7 +18,8 @@ use tower_service::Service;
 use super::{BoxError, cold::Cold};
 use crate::{
     RefusalReason, TokenRefused, challenge,
-    token_cache::{CachedToken, Grant, Shared, Waiting},
+    server_clocks::Sending,
+    token_cache::{Grant, Refusal, Shared, Waiting},
 };
 
 pin_project! {
@@ -127,36 +129,53 @@ fn is_refusal<B>(response: &Response<B>) -> bool {
 /// A token that is on its way with a request.
 pub(super) struct Sent {
     shared: Arc<Shared>,
-    token: Arc<CachedToken>,
+    grant: Grant,
     slot: OriginSlot,
-    on_trial: bool,
+    at: Sending,
+    route: Option<u64>,
 }
 
 impl Sent {
-    pub(super) fn new(shared: Arc<Shared>, grant: Grant, slot: OriginSlot) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        grant: Grant,
+        slot: OriginSlot,
+        at: Sending,
+        route: Option<u64>,
+    ) -> Self {
         Self {
             shared,
-            token: grant.token,
+            grant,
             slot,
-            on_trial: grant.on_trial,
+            at,
+            route,
         }
     }
 
     fn answered<B>(mut self, response: &mut Response<B>) {
-        let on_trial = std::mem::take(&mut self.on_trial);
-        let id = self.token.id;
+        let on_trial = mem::take(&mut self.grant.on_trial);
+        let token = &self.grant.token;
+        self.shared.observe(self.slot, response.headers(), self.at);
         if is_refusal(response) {
-            let refused = self
-                .shared
-                .refused(id, self.slot, challenge::read(response.headers()));
-            tracing::debug!(token = id, advice = %refused.advice(), "token refused");
+            let headers = response.headers();
+            let refused = self.shared.refused(Refusal {
+                id: token.id,
+                by: self.slot,
+                on_trial,
+                challenge: challenge::read(headers),
+                date: date_of(headers),
+                route: self.route,
+                held_since: self.grant.held_since,
+            });
+            tracing::debug!(token = token.id, advice = %refused.advice(), "token refused");
             response.extensions_mut().insert(refused);
         } else if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
-            if on_trial || !self.token.was_accepted(self.slot) {
-                self.shared.accepted(id, self.slot);
+            let route = self.route.filter(|route| self.shared.is_watched(*route));
+            if on_trial || route.is_some() || !token.was_accepted(self.slot) {
+                self.shared.accepted(token.id, self.slot, route);
             }
         } else if on_trial {
-            self.shared.not_refused(id);
+            self.shared.not_refused(token.id);
         }
     }
 }
@@ -164,8 +183,8 @@ impl Sent {
 impl Drop for Sent {
     /// A call that ends without an answer leaves the trial of its token to the next one.
     fn drop(&mut self) {
-        if self.on_trial {
-            self.shared.seat_left(self.token.id);
+        if self.grant.on_trial {
+            self.shared.seat_left(self.grant.token.id);
         }
     }
 }

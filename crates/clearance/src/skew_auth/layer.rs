@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use clearance_core::{AnyTokenSource, TokenSource, clock::WallClock};
 use tower_layer::Layer;
 
-use super::{SkewAuth, Status};
+use super::{ServerTimes, SkewAuth, Status};
 use crate::token_cache::Shared;
 
 /// Attaches a bearer token to requests and keeps it fresh. See the [module](super).
@@ -39,7 +39,8 @@ impl SkewAuthLayer {
         self
     }
 
-    /// How long a call is held while another one tries a token after a refusal. Default: 5 s.
+    /// How long a call is held while another one tries a token after a refusal, or while a refused one ripens for a
+    /// server that runs behind. Default: 5 s.
     pub fn patience(self, patience: Duration) -> Self {
         self.shared.with(|cache, _| cache.set_patience(patience));
         self
@@ -55,6 +56,12 @@ impl SkewAuthLayer {
     #[must_use]
     pub fn status(&self) -> Status {
         Status::of(&self.shared)
+    }
+
+    /// The time on the issuer and the API hosts.
+    #[must_use]
+    pub fn clock(&self) -> ServerTimes {
+        ServerTimes::new(self.shared.clone())
     }
 
     /// Ends all hold-offs: the next call that needs a token asks for one. For after a secret was corrected.

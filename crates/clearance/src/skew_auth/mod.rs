@@ -8,14 +8,22 @@
 //! 3. An **ageing** one (from its lifetime less min(5 min, lifetime / 5), jittered to be earlier) too, while *one*
 //!    refresh runs in the background. Nobody waits, however slow the issuer is.
 //! 4. Where it is **expired** (its lifetime less min(30 s, lifetime / 10)), the request waits for the refresh in flight.
-//!    If that fails, the old token is sent until its true end; only then is the error returned.
+//!    If that fails, or has not come half-way to its true end, the old token is sent; only past its end is the error
+//!    returned. A token that is over by the wall clock alone is expired too: the machine may have slept.
 //! 5. A refresh makes up to three attempts within 15 s and gives all waiters one outcome. After a failure there is a
 //!    hold-off of 1 s doubling to 30 s (5 s to 60 s where credentials were denied), in which calls get the old token or
 //!    the remembered error at once. Nothing stops for good.
 //! 6. A **401** concerns the token that was sent. Was it accepted before, it was revoked: a new one is asked for at once.
-//!    Was it never accepted, one more is tried by one call, and if that is refused too, further ones only after 1, 2,
-//!    4 … 60 s. Refusals force six refreshes and one more every ten seconds at most. The reply carries
-//!    [`TokenRefused`](crate::TokenRefused), whose `settled()` tells when a replay is worth sending.
+//!    The reply carries [`TokenRefused`](crate::TokenRefused), whose `settled()` tells when a replay is worth sending.
+//!    Refusals force six refreshes and one more every ten seconds at most.
+//! 7. Was it **never accepted**, and the refusing reply's own `Date` lies before its issue: it is too young there. All
+//!    calls are held until it is not, for 30 s at most, and the *same* token is sent again. A new one would be younger.
+//! 8. Never accepted, and no clock tells why: one more token is tried by one call while the others are held. If that is
+//!    refused too, the older one is tried again as it ages, by one call every two seconds, until it is 30 s old; each
+//!    call is held for 5 s at most. Then further tokens are tried, after 1, 2, 4 … 60 s. The age at which a host took its
+//!    first token is its *ripening* time: later tokens become current when they are that old, and the old one is served
+//!    meanwhile.
+//! 9. A **route that refuses** a new token while others accept it refreshes nothing for 5 s, doubling to 5 min.
 //!
 //! # Where it belongs
 //!
@@ -25,7 +33,25 @@
 //! # Clocks
 //!
 //! A lifetime is counted on the local monotonic clock from the moment the token was *asked for*, so a wrong wall clock
-//! changes nothing. [`Status::issuer_skew`] tells how far the issuer's clock is from the local one, for people.
+//! changes nothing. The clocks of the issuer and of each API host are followed by the `Date` of every reply (a comparison
+//! and a store where it has not changed), against that monotonic clock and with an error bar. They are used
+//!
+//! * to name a clock that is off by more than a minute, once, as a warning that says which one it is;
+//! * for rule 7, where it is the *refusing reply's own* date that counts;
+//! * for a token with an absolute end ([`Token::with_expires_at`](crate::Token::with_expires_at)): a host that is ahead of
+//!   the issuer by less than half of the token's life shortens it by that; one further ahead is not believed, and left to
+//!   its 401. A token that knows only its end is counted on the issuer's clock;
+//! * in [`SkewAuthLayer::status`] and [`SkewAuthLayer::clock`], for health pages and queries that need the server's time.
+//!
+//! `Date` tells the clock of whoever wrote it, often a proxy: it is a hint, and being accepted is the proof. No token that
+//! was just minted is given up for what a clock says.
+//!
+//! With [`Audience::any`](crate::Audience::any) two hosts may share one of 64 places, and then count as one of two clocks.
+//!
+//! # Panics
+//!
+//! Waiting needs a tokio runtime with time enabled: outside a runtime a call that has to wait is an error that says so, and
+//! in one without time tokio panics. A call whose token is fresh needs no runtime.
 //!
 //! # Errors
 //!
@@ -67,14 +93,16 @@ mod cold;
 pub mod future;
 mod layer;
 mod min_remaining;
+mod server_times;
 mod service;
 mod status;
 
 pub use self::{
     layer::SkewAuthLayer,
     min_remaining::MinRemaining,
+    server_times::ServerTimes,
     service::SkewAuth,
-    status::{Refreshes, Status, TokenState},
+    status::{HostStatus, Refreshes, Status, TokenState},
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -15,7 +15,10 @@ use super::{
     BoxError, MinRemaining,
     future::{ResponseFuture, Sent},
 };
-use crate::token_cache::{CachedToken, Grant, Shared};
+use crate::{
+    server_clocks::Sending,
+    token_cache::{CachedToken, Grant, Shared},
+};
 
 /// Attaches a bearer token to requests and keeps it fresh. See the [module](super).
 #[derive(Clone)]
@@ -45,6 +48,14 @@ impl<S> SkewAuth<S> {
     }
 }
 
+impl<S: Clone> SkewAuth<S> {
+    /// Gives the readiness back that a call would use up.
+    fn give_back(&mut self) {
+        let unready = self.inner.clone();
+        drop(mem::replace(&mut self.inner, unready));
+    }
+}
+
 impl<S, B, ResBody> Service<Request<B>> for SkewAuth<S>
 where
     S: Service<Request<B>, Response = Response<ResBody>> + Clone,
@@ -66,20 +77,11 @@ where
             .extensions()
             .get::<MinRemaining>()
             .map_or(Duration::ZERO, |min| min.0);
-        if let Some(token) = self
-            .shared
-            .fresh()
-            .filter(|token| min.is_zero() || token.outlives(min))
-        {
-            let sent = attach(
-                &mut request,
-                &self.shared,
-                Grant {
-                    token,
-                    on_trial: false,
-                },
-            );
-            return ResponseFuture::sent(self.inner.call(request), sent);
+        if let Some((token, now)) = self.shared.fresh() {
+            if min.is_zero() || token.outlives(min) {
+                let sent = attach(&mut request, &self.shared, Grant::fresh(token), now);
+                return ResponseFuture::sent(self.inner.call(request), sent);
+            }
         }
         // Not fresh: whether there is anything to wait for is asked before the readiness is given up for it.
         let audience = self.shared.source().audience();
@@ -89,14 +91,18 @@ where
         let mut waiting = Default::default();
         match self.shared.try_grant(min, &mut waiting) {
             Some(Ok(grant)) => {
-                let sent = attach(&mut request, &self.shared, grant);
+                let now = self.shared.sending();
+                let sent = attach(&mut request, &self.shared, grant, now);
                 ResponseFuture::sent(self.inner.call(request), sent)
             }
-            Some(Err(error)) => ResponseFuture::failed(error),
+            Some(Err(error)) => {
+                self.give_back();
+                ResponseFuture::failed(error)
+            }
             None => {
-                // A wait: the reserved slot goes back at once, since the token source may need it.
+                // The reserved slot goes back at once, since the token source may need it.
+                self.give_back();
                 let unready = self.inner.clone();
-                drop(mem::replace(&mut self.inner, unready.clone()));
                 ResponseFuture::waiting(unready, self.shared.clone(), request, min, waiting)
             }
         }
@@ -116,6 +122,7 @@ pub(super) fn attach<B>(
     request: &mut Request<B>,
     shared: &Arc<Shared>,
     grant: Grant,
+    now: Sending,
 ) -> Option<Sent> {
     let slot = match grant.token.judge(request) {
         Ok(slot) => slot,
@@ -127,10 +134,12 @@ pub(super) fn attach<B>(
             return None;
         }
     };
+    shared.meet(slot, request.uri(), request.headers());
+    let route = shared.route_of(request.uri());
     request
         .headers_mut()
         .insert(AUTHORIZATION, grant.token.header.clone());
-    Some(Sent::new(shared.clone(), grant, slot))
+    Some(Sent::new(shared.clone(), grant, slot, now, route))
 }
 
 fn judge<B>(audience: &Audience, request: &Request<B>) -> Result<OriginSlot, Withheld> {

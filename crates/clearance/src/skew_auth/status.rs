@@ -19,6 +19,8 @@ pub struct Status {
     pub refreshing: bool,
     /// The issuer's clock against the local one, with its error bar. `None`: no answer told the issuer's time yet.
     pub issuer_skew: Option<Skew>,
+    /// The API hosts that were called, and their clocks.
+    pub hosts: Vec<HostStatus>,
     /// Refreshes begun so far, by cause.
     pub refreshes: Refreshes,
     /// Refusals of tokens so far: replies with status 401.
@@ -27,6 +29,23 @@ pub struct Status {
     pub failures: u64,
     /// Why the last of them did not.
     pub last_error: Option<TokenError>,
+}
+
+/// What is known of an API host.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HostStatus {
+    /// Its origin, such as `https://api.example.com`.
+    pub origin: String,
+    /// The stamps of its replies against the local clock. Many servers keep a `Date` for a second, so that its clock may
+    /// be up to a second further on. `None`: no reply told its time yet.
+    pub skew: Option<Skew>,
+    /// How many clocks answer under this name: 2 and more behind some balancers.
+    pub clocks: usize,
+    /// Its clock is so far ahead of the issuer's that it is not believed, and a token's end there is left to its 401.
+    pub disbelieved: bool,
+    /// How old a token had to be before it was taken, where a younger one was refused.
+    pub ripening: Option<Duration>,
 }
 
 /// What becomes of a call.
@@ -61,8 +80,20 @@ pub struct Refreshes {
 
 impl Status {
     pub(super) fn of(shared: &Arc<Shared>) -> Self {
-        let issuer_skew = shared.issuer_skew();
+        let clocks = shared.clocks();
+        let issuer_skew = clocks.issuer_skew();
         shared.with(|cache, now| {
+            let limit = cache.half_life().unwrap_or(Duration::MAX);
+            let hosts = clocks.hosts().map(|(slot, host)| {
+                let known = host.clock().clocks();
+                HostStatus {
+                    origin: host.name().to_owned(),
+                    skew: clocks.skew_of(host),
+                    clocks: known,
+                    disbelieved: clocks.is_disbelieved(host, limit),
+                    ripening: cache.ripening_of(slot),
+                }
+            });
             let counts = cache.counts();
             let refreshes = |cause: Cause| counts.refreshes[cause as usize];
             Self {
@@ -72,6 +103,7 @@ impl Status {
                     .and_then(|end| end.checked_duration_since(now)),
                 refreshing: cache.is_refreshing(),
                 issuer_skew,
+                hosts: hosts.collect(),
                 refreshes: Refreshes {
                     first: refreshes(Cause::First),
                     ageing: refreshes(Cause::Ageing),
@@ -106,6 +138,26 @@ impl Refreshes {
     }
 }
 
+impl fmt::Display for HostStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.origin)?;
+        match &self.skew {
+            Some(skew) => write!(f, "stamps {skew} (its clock up to 1 s further on)")?,
+            None => f.write_str("clock unknown")?,
+        }
+        if self.clocks > 1 {
+            write!(f, " ({} clocks under this name)", self.clocks)?;
+        }
+        if self.disbelieved {
+            f.write_str(" (not believed)")?;
+        }
+        match self.ripening {
+            Some(age) => write!(f, ", takes tokens from {:.1} s of age", age.as_secs_f64()),
+            None => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "token {:?}", self.token)?;
@@ -125,6 +177,9 @@ impl fmt::Display for Status {
         match &self.issuer_skew {
             Some(skew) => write!(f, "; issuer's clock {skew}")?,
             None => f.write_str("; issuer's clock unknown")?,
+        }
+        for host in &self.hosts {
+            write!(f, "; {host}")?;
         }
         match &self.last_error {
             Some(error) => write!(f, "; last error: {error}"),

@@ -2,15 +2,19 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
 };
 
-use clearance_core::{Audience, OriginSlot};
+use clearance_core::{Audience, OriginSlot, clock::WallClock};
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use super::Life;
+use super::{Born, Life, Minted};
+use crate::server_clocks::Sending;
 
 /// A token, its life, and where it was accepted.
 pub(crate) struct CachedToken {
@@ -19,24 +23,82 @@ pub(crate) struct CachedToken {
     pub(crate) header: HeaderValue,
     pub(crate) audience: Option<Audience>,
     pub(crate) life: Life,
+    /// When it was asked for.
+    pub(crate) begun: Instant,
+    /// From when on it is valid, as far as that is known.
+    pub(crate) born: Option<Born>,
+    /// The issuer's word on its end, on the issuer's clock.
+    pub(crate) expires_at: Option<SystemTime>,
+    /// What the wall clock will show at its end, unless the machine sleeps or the clock is set.
+    pub(crate) wall: WallEnd,
     /// A bit for each origin that took it.
     accepted: AtomicU64,
 }
 
 impl CachedToken {
-    pub(crate) fn new(
-        id: u64,
-        header: HeaderValue,
-        audience: Option<Audience>,
-        life: Life,
-    ) -> Self {
+    pub(crate) fn new(id: u64, minted: Minted, life: Life) -> Self {
+        let left = life.deadline.saturating_duration_since(minted.received);
         Self {
             id,
-            header,
-            audience,
+            wall: WallEnd::new(&minted, left),
+            header: minted.header,
+            audience: minted.audience,
             life,
+            begun: minted.requested,
+            born: minted.born,
+            expires_at: minted.expires_at,
             accepted: AtomicU64::new(0),
         }
+    }
+
+    /// The same token with another life.
+    pub(crate) fn with_life(&self, life: Life) -> Self {
+        Self {
+            life,
+            ..self.copy()
+        }
+    }
+
+    /// The same token, handed out once more.
+    pub(crate) fn with_wall(&self, minted: &Minted) -> Self {
+        let left = self
+            .life
+            .deadline
+            .saturating_duration_since(minted.received);
+        Self {
+            wall: WallEnd::new(minted, left),
+            ..self.copy()
+        }
+    }
+
+    fn copy(&self) -> Self {
+        Self {
+            id: self.id,
+            header: self.header.clone(),
+            audience: self.audience.clone(),
+            life: self.life,
+            begun: self.begun,
+            born: self.born,
+            expires_at: self.expires_at,
+            wall: self.wall.clone(),
+            accepted: AtomicU64::new(self.accepted.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Whether it is over by a wall clock that shows this, while by the monotonic one it need not be: the machine slept,
+    /// or the clock was set.
+    pub(crate) fn is_over(&self, wall: SystemTime) -> bool {
+        self.wall.end.is_some_and(|end| wall > end)
+    }
+
+    /// When a request with it is sent, if that may be done without a thought: it is fresh, by the wall clock too.
+    pub(crate) fn sent_fresh(&self) -> Option<Sending> {
+        let now = Sending::now(&*self.wall.clock);
+        (now.at < self.life.soft && !self.is_over(now.wall)).then_some(now)
+    }
+
+    pub(crate) fn was_accepted_anywhere(&self) -> bool {
+        self.accepted.load(Ordering::Relaxed) != 0
     }
 
     /// Whether it lives at least this much longer.
@@ -56,6 +118,23 @@ impl CachedToken {
 
 fn bit(slot: OriginSlot) -> u64 {
     1 << slot.index()
+}
+
+/// The end of a token on the wall clock.
+#[derive(Clone)]
+pub(crate) struct WallEnd {
+    clock: Arc<dyn WallClock>,
+    end: Option<SystemTime>,
+}
+
+impl WallEnd {
+    fn new(minted: &Minted, left: Duration) -> Self {
+        let (clock, shown) = &minted.wall;
+        Self {
+            clock: clock.clone(),
+            end: shown.checked_add(left),
+        }
+    }
 }
 
 impl fmt::Debug for CachedToken {

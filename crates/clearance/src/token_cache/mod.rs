@@ -13,17 +13,28 @@
 
 mod cached;
 mod life;
+mod minted;
+mod outcome;
 mod refresh;
 mod refusal;
+mod replies;
 mod restraint;
+mod ripening;
+mod routes;
+mod settlement;
 mod shared;
 mod state;
+mod trial;
 mod view;
+mod waiting;
 
 pub(crate) use self::{
     cached::CachedToken,
     life::{Life, Margins, UNLIMITED},
-    refusal::{Refused, Settlement},
+    minted::{Born, Minted},
+    refusal::{Refusal, Refused},
+    settlement::Settlement,
     shared::{Grant, Shared},
-    state::{Answer, Cause, Counts, Minted, Order, REFRESH_DEADLINE, Ticket, TokenCache, Waiting},
+    state::{Cause, Counts, Order, REFRESH_DEADLINE, Ticket, TokenCache},
+    waiting::{Answer, Waiting},
 };

@@ -14,6 +14,9 @@ use super::{Order, REFRESH_DEADLINE, Shared, Ticket};
 /// How long a throttled source is left alone between two attempts if it does not say.
 const THROTTLED: Duration = Duration::from_secs(5);
 
+/// Between two attempts there is always this much.
+const SHORTEST: Duration = Duration::from_millis(100);
+
 /// Starts a refresh. Needs a tokio runtime, and says so where there is none.
 pub(super) fn spawn(shared: Arc<Shared>, order: Order) {
     let seat = Seat {
@@ -57,7 +60,9 @@ async fn attempts(
             Err(error) => error,
         };
         let pause = match error.kind() {
-            TokenErrorKind::Throttled { retry_after } => retry_after.unwrap_or(THROTTLED),
+            TokenErrorKind::Throttled { retry_after } => {
+                retry_after.unwrap_or(THROTTLED).max(SHORTEST)
+            }
             // 100 to 300 ms, then 200 to 600 ms: a restarting issuer is not met by everyone at once.
             _ => {
                 Duration::from_millis(100 * u64::from(attempt)).mul_f64(1.0 + 2.0 * fastrand::f64())
@@ -84,8 +89,9 @@ struct Seat {
 
 impl Seat {
     fn end(mut self, outcome: Result<(Token, Instant), TokenError>) {
-        self.ended = true;
+        // Asks the source for its audience: should that panic, the seat is freed by `drop`.
         self.shared.refresh_ended(self.ticket, outcome);
+        self.ended = true;
     }
 
     fn slipped(mut self, message: &str) {

@@ -1,23 +1,16 @@
 //! What a refusal says of a token, and what is done about it.
 //!
 //! A refusal concerns the token that was sent, by its id. A token that had been accepted was *revoked*: a new one is
-//! asked for at once. One that never was is only *suspect*: a new one is tried by one call while the others are held,
-//! and if that is refused as well, tokens are not the reason: the older one stays and further ones are tried rarely.
+//! asked for at once. One that never was is *young* if the refusing server's own clock says so: it is held back until it
+//! no longer is. Else it is *suspect*: see [`trial`](super::trial).
 
-use std::{sync::Arc, time::Duration};
+use std::time::SystemTime;
 
 use clearance_core::OriginSlot;
 use tokio::time::Instant;
 
-use super::{
-    CachedToken, TokenCache, Waiting,
-    restraint::doubling,
-    state::{Answer, Cause},
-};
+use super::{CachedToken, TokenCache, Waiting, state::Cause, trial::RIPENING};
 use crate::{RefusalReason, challenge::Challenge};
-
-/// Who was told to try a token has this long to come.
-const OFFER: Duration = Duration::from_secs(1);
 
 /// What a refusal said of the current token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,21 +19,24 @@ pub(crate) enum Verdict {
     Revoked,
     /// It was never accepted: perhaps no token would be.
     Suspect,
+    /// The server's clock is behind its issue: it is good from then on.
+    Young { until: Instant },
 }
 
-/// A token that one call tries before it becomes everybody's.
-#[derive(Debug)]
-pub(super) struct Trial {
-    token: Arc<CachedToken>,
-    seat: Seat,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seat {
-    Free,
-    /// A refused call was told to come and try.
-    Offered(Instant),
-    Taken,
+/// A reply that refused a token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal {
+    /// Of the token that was refused.
+    pub(crate) id: u64,
+    pub(crate) by: OriginSlot,
+    pub(crate) on_trial: bool,
+    pub(crate) challenge: Challenge,
+    /// The reply's own `Date`.
+    pub(crate) date: Option<SystemTime>,
+    /// The route, where routes are watched.
+    pub(crate) route: Option<u64>,
+    /// Since when the call has been held, if it has.
+    pub(crate) held_since: Option<Instant>,
 }
 
 /// What is to be done about a refusal.
@@ -53,66 +49,82 @@ pub(crate) enum Refused {
     Pending(Waiting),
 }
 
-/// What has become of a refusal.
-#[derive(Debug)]
-pub(crate) enum Settlement {
-    Ended(Result<(), RefusalReason>),
-    /// Ask again when something has changed, or at this moment.
-    Wait(Instant),
-}
-
 impl TokenCache {
     /// An origin refused a token.
-    pub(crate) fn refused(
-        &mut self,
-        now: Instant,
-        id: u64,
-        by: OriginSlot,
-        challenge: Challenge,
-    ) -> Refused {
-        self.reap(now);
+    pub(crate) fn refused(&mut self, now: Instant, refusal: Refusal) -> Refused {
+        self.catch_up(now);
         self.counts.refusals += 1;
-        if self
-            .trial
-            .as_ref()
-            .is_some_and(|trial| trial.token.id == id)
-        {
-            return self.trial_refused(now, challenge);
-        }
-        let Some(current) = self.current.clone().filter(|current| id <= current.id) else {
-            // A token that was tried and given up.
+        let Some(current) = self.current.clone() else {
             return Refused::Final(RefusalReason::RefusedAgain);
         };
-        if id < current.id {
-            return if self.trial.is_some() || self.verdict.is_some() {
-                self.join(now)
-            } else {
+        let accepted = current.was_accepted(refusal.by);
+        let was_known = refusal
+            .route
+            .is_some_and(|route| self.routes.is_known(route));
+        let habit = self.note_route(now, &refusal, refusal.id == current.id && accepted);
+        if refusal.on_trial && self.is_on_trial(refusal.id) {
+            if was_known && accepted {
+                // A route that refuses every token is no witness against this one.
+                self.seat_left(refusal.id);
+                return Refused::Final(RefusalReason::RouteRefuses);
+            }
+            let refused = self.trial_refused(now, refusal.challenge);
+            return self.explained(refused);
+        }
+        if refusal.id > current.id {
+            // A token that was tried and given up, or is not in use yet.
+            return self.explained(Refused::Final(RefusalReason::RefusedAgain));
+        }
+        if refusal.id < current.id {
+            let cured = self.trial.is_none() && self.verdict.is_none();
+            return if cured {
                 Refused::Replay
+            } else {
+                self.join(now, &refusal)
             };
         }
-        let accepted = current.was_accepted(by);
-        match challenge {
+        match refusal.challenge {
             Challenge::InsufficientScope => {
                 return Refused::Final(RefusalReason::InsufficientScope);
             }
             Challenge::OtherScheme if !accepted => {
                 return Refused::Final(RefusalReason::OtherScheme);
             }
-            _ if self.verdict.is_some() => return self.join(now),
+            _ if habit || (was_known && !accepted && current.was_accepted_anywhere()) => {
+                return Refused::Final(RefusalReason::RouteRefuses);
+            }
             _ => {}
         }
+        if !accepted
+            && matches!(self.verdict, None | Some(Verdict::Young { .. }))
+            && self.is_young(now, &current, &refusal)
+        {
+            return Refused::Pending(Waiting::on(None, refusal.held_since));
+        }
+        if self.verdict.is_some() {
+            return self.join(now, &refusal);
+        }
+        if accepted && self.bring_in_next() {
+            return Refused::Pending(Waiting::on(None, refusal.held_since));
+        }
+        self.condemn(now, &refusal, accepted)
+    }
+
+    /// The first refusal of the current token for which no clock is to blame.
+    fn condemn(&mut self, now: Instant, refusal: &Refusal, accepted: bool) -> Refused {
         let verdict = if accepted {
             Verdict::Revoked
         } else {
             Verdict::Suspect
         };
         if let Some(failure) = self.failure.as_ref().filter(|failure| now < failure.until) {
+            let error = failure.error.clone();
             self.verdict = Some(verdict);
-            return Refused::Final(RefusalReason::RefreshFailed(failure.error.clone()));
+            return Refused::Final(RefusalReason::RefreshFailed(error));
         }
         if verdict == Verdict::Suspect && self.next_try.is_some_and(|at| now < at) {
             self.verdict = Some(verdict);
-            return Refused::Final(RefusalReason::RefusedAgain);
+            return self.explained(Refused::Final(RefusalReason::RefusedAgain));
         }
         if self.in_flight.is_none() && !self.bucket.take(now) {
             // It stays everybody's token: one route that refuses must not cost the others theirs.
@@ -121,155 +133,96 @@ impl TokenCache {
         self.verdict = Some(verdict);
         if verdict == Verdict::Suspect {
             self.refused_in_row = self.refused_in_row.max(1);
+            self.doubted = Some(refusal.id);
         }
-        self.wait_for_refresh(now)
+        self.wait_for_refresh(now, refusal.held_since)
+    }
+
+    /// Whether the server that refused is behind the issue of the token, by its own `Date`. The token is then held back
+    /// until it is not, unless that takes too long.
+    fn is_young(&mut self, now: Instant, current: &CachedToken, refusal: &Refusal) -> bool {
+        let told = current.born.zip(refusal.date);
+        let Some((born, date)) = told.filter(|(born, date)| *date < born.at) else {
+            return matches!(self.verdict, Some(Verdict::Young { .. }));
+        };
+        let behind = born.at.duration_since(date).unwrap_or_default() + born.slack;
+        let since = match self.young_since {
+            Some((id, since)) if id == current.id => since,
+            _ => now,
+        };
+        self.young_since = Some((current.id, since));
+        if now + behind > since + RIPENING {
+            self.behind = Some(behind);
+            return false;
+        }
+        let until = match self.verdict {
+            // Every reply gives an upper bound: its `Date` is up to a second old.
+            Some(Verdict::Young { until }) => until.min(now + behind),
+            _ => now + behind,
+        };
+        self.doubted = Some(current.id);
+        self.verdict = Some(Verdict::Young { until });
+        true
     }
 
     /// A refusal that is news no more: its cure is under way or has failed.
-    fn join(&mut self, now: Instant) -> Refused {
+    fn join(&mut self, now: Instant, refusal: &Refusal) -> Refused {
         let under_way = self.trial.is_some() || self.in_flight.is_some();
-        match self.verdict {
+        let refused = match self.verdict {
+            Some(Verdict::Young { .. }) | None => {
+                Refused::Pending(Waiting::on(None, refusal.held_since))
+            }
             // Other calls go on with the older token: they have nothing to wait for.
             Some(Verdict::Suspect) if under_way && !self.holds_for_trial() => {
                 Refused::Final(RefusalReason::RefusedAgain)
             }
-            _ if under_way => {
-                Refused::Pending(Waiting::on(self.in_flight.map(|flight| flight.ticket)))
-            }
+            _ if under_way => Refused::Pending(Waiting::on(
+                self.in_flight.map(|flight| flight.ticket),
+                refusal.held_since,
+            )),
             _ if self.is_held_off(now) => Refused::Final(self.given_up()),
             Some(Verdict::Suspect) if self.next_try.is_some_and(|at| now < at) => {
                 Refused::Final(RefusalReason::RefusedAgain)
             }
             _ if !self.bucket.take(now) => Refused::Final(RefusalReason::HeldOff),
-            _ => self.wait_for_refresh(now),
-        }
+            _ => self.wait_for_refresh(now, refusal.held_since),
+        };
+        self.explained(refused)
     }
 
-    fn wait_for_refresh(&mut self, now: Instant) -> Refused {
+    fn wait_for_refresh(&mut self, now: Instant, held_since: Option<Instant>) -> Refused {
         let flight = self.in_flight.map(|flight| flight.ticket);
         let ticket = flight.unwrap_or_else(|| self.start(now, Cause::Refused));
-        Refused::Pending(Waiting::on(Some(ticket)))
-    }
-
-    /// Whether a call that was refused `id` may be sent again.
-    pub(crate) fn settle(&mut self, now: Instant, id: u64, waiting: &mut Waiting) -> Settlement {
-        self.reap(now);
-        let patience = *waiting.since.get_or_insert(now) + self.patience;
-        if let Some(trial) = &mut self.trial {
-            return match trial.seat {
-                Seat::Offered(at) if now < at + OFFER => Settlement::Wait(at + OFFER),
-                Seat::Taken if now < patience => Settlement::Wait(patience),
-                Seat::Taken => Settlement::Ended(Err(RefusalReason::Undecided)),
-                // One is enough to try it.
-                Seat::Free | Seat::Offered(_) => {
-                    trial.seat = Seat::Offered(now);
-                    Settlement::Ended(Ok(()))
-                }
-            };
-        }
-        if self.verdict.is_none()
-            && self
-                .current
-                .as_ref()
-                .is_some_and(|current| current.id >= id)
-        {
-            return Settlement::Ended(Ok(()));
-        }
-        match self.ended_for(waiting) {
-            Some(Err(error)) => return Settlement::Ended(Err(RefusalReason::RefreshFailed(error))),
-            // It brought a token, and that was refused in its turn.
-            Some(Ok(())) => return Settlement::Ended(Err(RefusalReason::RefusedAgain)),
-            None => {}
-        }
-        if let Some(flight) = self.in_flight {
-            waiting.ticket = Some(flight.ticket);
-            return Settlement::Wait(now + OFFER);
-        }
-        if self.is_held_off(now) || waiting.ticket.is_none() {
-            return Settlement::Ended(Err(self.given_up()));
-        }
-        match self.restart(now, Cause::Refused, waiting) {
-            Ok(until) => Settlement::Wait(until),
-            Err(error) => Settlement::Ended(Err(RefusalReason::RefreshFailed(error))),
-        }
+        Refused::Pending(Waiting::on(Some(ticket), held_since))
     }
 
     /// An origin took a token: 2xx or 304.
-    pub(crate) fn accepted(&mut self, id: u64, by: OriginSlot) {
+    pub(crate) fn accepted(&mut self, now: Instant, id: u64, by: OriginSlot, route: Option<u64>) {
+        if let Some(route) = route {
+            self.routes.accepted(route);
+        }
         self.not_refused(id);
-        if let Some(current) = self.current.as_ref().filter(|current| current.id == id) {
-            current.note_accepted(by);
-            self.refused_in_row = 0;
-            self.next_try = None;
-            if self.verdict == Some(Verdict::Suspect) {
-                self.verdict = None;
-            }
+        let Some(current) = self.current.as_ref().filter(|current| current.id == id) else {
+            return;
+        };
+        if self.doubted == Some(id) && !current.was_accepted(by) {
+            // It had to ripen: its successors will have to as well.
+            let age = now.saturating_duration_since(current.begun).min(RIPENING);
+            self.ripening.insert(by.index(), age);
         }
-    }
-
-    /// A token that was being tried got an answer that is no refusal: it becomes everybody's.
-    pub(crate) fn not_refused(&mut self, id: u64) {
-        if let Some(trial) = self.trial.take_if(|trial| trial.token.id == id) {
-            self.current = Some(trial.token);
+        current.note_accepted(by);
+        self.refused_in_row = 0;
+        self.next_try = None;
+        self.behind = None;
+        if matches!(self.verdict, Some(Verdict::Suspect | Verdict::Young { .. })) {
             self.verdict = None;
         }
     }
 
-    /// The call that was trying a token ended without an answer.
-    pub(crate) fn seat_left(&mut self, id: u64) {
-        if let Some(trial) = self.trial.as_mut().filter(|trial| trial.token.id == id) {
-            trial.seat = Seat::Free;
-        }
-    }
-
-    /// A new token: everybody's at once, or to be tried first.
-    pub(super) fn take(&mut self, token: Arc<CachedToken>) {
-        if self.verdict == Some(Verdict::Suspect) {
-            self.trial = Some(Trial {
-                token,
-                seat: Seat::Free,
-            });
-        } else {
-            self.current = Some(token);
-            self.verdict = None;
-        }
-    }
-
-    pub(super) fn ask_trial(&mut self, now: Instant, since: Instant) -> Option<Answer> {
-        let trial = self.trial.as_mut()?;
-        if now >= trial.token.life.hard {
-            self.trial = None;
-            return None;
-        }
-        if trial.seat != Seat::Taken {
-            trial.seat = Seat::Taken;
-            return Some(Answer::Try(trial.token.clone()));
-        }
-        let patience = since + self.patience;
-        (self.holds_for_trial() && now < patience).then_some(Answer::Wait(patience))
-    }
-
-    /// Whether calls are held until the verdict: for the first new token only. Later ones are tried beside the traffic.
-    pub(super) fn holds_for_trial(&self) -> bool {
-        (self.trial.is_some() || self.in_flight.is_some()) && self.refused_in_row <= 1
-    }
-
-    fn trial_refused(&mut self, now: Instant, challenge: Challenge) -> Refused {
-        if challenge == Challenge::InsufficientScope {
-            if let Some(trial) = self.trial.take() {
-                self.current = Some(trial.token);
-                self.verdict = None;
-            }
-            return Refused::Final(RefusalReason::InsufficientScope);
-        }
-        self.trial = None;
-        self.next_try = Some(now + doubling(1, 60, self.refused_in_row.max(1)));
-        self.refused_in_row = self.refused_in_row.saturating_add(1);
-        Refused::Final(RefusalReason::RefusedAgain)
-    }
-
-    fn given_up(&self) -> RefusalReason {
-        let error = self.failure.as_ref().map(|failure| failure.error.clone());
-        error.map_or(RefusalReason::RefusedAgain, RefusalReason::RefreshFailed)
+    fn note_route(&mut self, now: Instant, refusal: &Refusal, others_accept: bool) -> bool {
+        self.watched_at = Some(now);
+        refusal
+            .route
+            .is_some_and(|route| self.routes.refused(now, route, refusal.id, others_accept))
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn hold_off(error: &TokenError, nth: u32, chance: f64) -> Duration {
     let (first, longest) = match error.kind() {
         TokenErrorKind::Throttled {
             retry_after: Some(wait),
-        } => return wait.min(Duration::from_secs(3600)),
+        } => return wait.clamp(Duration::from_secs(1), Duration::from_secs(3600)),
         TokenErrorKind::Denied | TokenErrorKind::Throttled { .. } => (5, 60),
         _ => (1, 30),
     };

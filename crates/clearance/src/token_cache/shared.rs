@@ -2,14 +2,14 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use clearance_core::{
-    AnyTokenSource, OriginSlot, Token, TokenError, TokenSource,
-    clock::{ClockAnchor, ServerClock, Skew, SystemClock, WallClock},
+    AnyTokenSource, Token, TokenError, TokenSource,
+    clock::{SystemClock, WallClock},
 };
 use tokio::{
     runtime::Handle,
@@ -18,10 +18,9 @@ use tokio::{
 };
 
 use super::{
-    Answer, CachedToken, Margins, Minted, Refused, Settlement, Ticket, TokenCache, UNLIMITED,
-    Waiting, refresh,
+    Answer, Born, CachedToken, Margins, Minted, Ticket, TokenCache, UNLIMITED, Waiting, refresh,
 };
-use crate::{RefusalReason, TokenRefused, challenge::Challenge};
+use crate::server_clocks::{Sending, ServerClocks, lock};
 
 pub(crate) struct Shared {
     source: AnyTokenSource,
@@ -29,13 +28,10 @@ pub(crate) struct Shared {
     published: ArcSwapOption<CachedToken>,
     cache: Mutex<TokenCache>,
     /// Wakes those who wait; what changed they ask of the cache.
-    changed: watch::Sender<()>,
-    clocks: Mutex<Clocks>,
-}
-
-struct Clocks {
-    wall: Arc<dyn WallClock>,
-    issuer: ServerClock,
+    pub(super) changed: watch::Sender<()>,
+    pub(super) clocks: ArcSwap<ServerClocks>,
+    /// Routes that refuse every token, to be told apart: `None` while no token was refused of late.
+    pub(super) watched: ArcSwapOption<Vec<u64>>,
 }
 
 /// A token to send, and whether this call tries it for all.
@@ -43,6 +39,19 @@ struct Clocks {
 pub(crate) struct Grant {
     pub(crate) token: Arc<CachedToken>,
     pub(crate) on_trial: bool,
+    /// Since when the call was held, if it was.
+    pub(crate) held_since: Option<Instant>,
+}
+
+impl Grant {
+    /// Of a token that needed no thought.
+    pub(crate) fn fresh(token: Arc<CachedToken>) -> Self {
+        Self {
+            token,
+            on_trial: false,
+            held_since: None,
+        }
+    }
 }
 
 impl Shared {
@@ -56,7 +65,8 @@ impl Shared {
             published: ArcSwapOption::empty(),
             cache: Mutex::new(TokenCache::new(margins, Duration::from_secs(5))),
             changed: watch::Sender::new(()),
-            clocks: Mutex::new(Clocks::new(Arc::new(SystemClock))),
+            clocks: ArcSwap::from_pointee(ServerClocks::new(Arc::new(SystemClock))),
+            watched: ArcSwapOption::empty(),
         }
     }
 
@@ -64,13 +74,17 @@ impl Shared {
         &self.source
     }
 
-    /// A token that needs no thought: one atomic load and the clock.
-    pub(crate) fn fresh(&self) -> Option<Arc<CachedToken>> {
+    /// A token that needs no thought: one atomic load and the clocks.
+    pub(crate) fn fresh(&self) -> Option<(Arc<CachedToken>, Sending)> {
         let token = self.published.load();
-        let token = token
-            .as_ref()
-            .filter(|token| Instant::now() < token.life.soft)?;
-        Some(token.clone())
+        let token = token.as_ref()?;
+        let sending = token.sent_fresh()?;
+        Some((token.clone(), sending))
+    }
+
+    /// Now, on both local clocks.
+    pub(crate) fn sending(&self) -> Sending {
+        Sending::now(&**self.clocks.load().wall())
     }
 
     /// A token without waiting, or `None` if there is something to wait for.
@@ -92,7 +106,16 @@ impl Shared {
         loop {
             changed.borrow_and_update();
             match self.ask(min, &mut waiting) {
-                Ok(granted) => return (granted, waiting),
+                Ok(granted) => {
+                    let held_since = waiting.since();
+                    return (
+                        granted.map(|grant| Grant {
+                            held_since,
+                            ..grant
+                        }),
+                        waiting,
+                    );
+                }
                 Err(until) => {
                     if let Err(error) = wait(&mut changed, until).await {
                         return (Err(error), waiting);
@@ -108,65 +131,19 @@ impl Shared {
         min: Duration,
         waiting: &mut Waiting,
     ) -> Result<Result<Grant, TokenError>, Instant> {
-        let (token, on_trial) = match self.with(|cache, now| cache.ask(now, min, waiting)) {
+        let wall = self.clocks().wall().now();
+        let (token, on_trial) = match self.with(|cache, now| cache.ask(now, wall, min, waiting)) {
             Answer::Attach(token) => (token, false),
             Answer::Try(token) => (token, true),
             Answer::Fail(error) => return Ok(Err(error)),
             Answer::Wait(until) => return Err(until),
         };
         waiting.granted();
-        Ok(Ok(Grant { token, on_trial }))
-    }
-
-    // ===== replies =====
-
-    pub(crate) fn refused(
-        self: &Arc<Self>,
-        id: u64,
-        by: OriginSlot,
-        challenge: Challenge,
-    ) -> TokenRefused {
-        let refused = self.with(|cache, now| cache.refused(now, id, by, challenge));
-        self.wake();
-        match refused {
-            Refused::Replay => TokenRefused::replay(),
-            Refused::Final(reason) => TokenRefused::refused(reason),
-            Refused::Pending(waiting) => {
-                let shared = self.clone();
-                TokenRefused::when(
-                    "the token was refused: another one is being asked for",
-                    move || shared.clone().settled(id, waiting),
-                )
-            }
-        }
-    }
-
-    async fn settled(self: Arc<Self>, id: u64, mut waiting: Waiting) -> Result<(), RefusalReason> {
-        let mut changed = self.changed.subscribe();
-        loop {
-            changed.borrow_and_update();
-            match self.with(|cache, now| cache.settle(now, id, &mut waiting)) {
-                Settlement::Ended(result) => return result,
-                Settlement::Wait(until) => wait(&mut changed, until)
-                    .await
-                    .map_err(RefusalReason::RefreshFailed)?,
-            }
-        }
-    }
-
-    pub(crate) fn accepted(self: &Arc<Self>, id: u64, by: OriginSlot) {
-        self.with(|cache, _| cache.accepted(id, by));
-        self.wake();
-    }
-
-    pub(crate) fn not_refused(self: &Arc<Self>, id: u64) {
-        self.with(|cache, _| cache.not_refused(id));
-        self.wake();
-    }
-
-    pub(crate) fn seat_left(self: &Arc<Self>, id: u64) {
-        self.with(|cache, _| cache.seat_left(id));
-        self.wake();
+        Ok(Ok(Grant {
+            token,
+            on_trial,
+            held_since: None,
+        }))
     }
 
     // ===== the refresh =====
@@ -182,101 +159,104 @@ impl Shared {
             .as_ref()
             .map(|minted| minted.lifetime.as_secs())
             .unwrap_or_default();
-        let ended = self.with(|cache, now| match outcome {
-            Ok(minted) => cache.refreshed(now, ticket, minted, chance),
-            Err(error) => {
-                cache.failed(now, ticket, error.clone(), chance);
-                Err(error)
+        match outcome {
+            Ok(minted) => {
+                match self.with(|cache, now| cache.refreshed(now, ticket, minted, chance)) {
+                    Ok(()) => tracing::info!(lifetime_s, "token refreshed"),
+                    Err(error) => tracing::info!(%error, "token kept"),
+                }
             }
-        });
-        match ended {
-            Ok(()) => tracing::info!(lifetime_s, "token refreshed"),
-            Err(error) => tracing::warn!(%error, "token refresh failed"),
+            Err(error) => {
+                tracing::warn!(%error, "token refresh failed");
+                self.with(|cache, now| cache.failed(now, ticket, error, chance));
+            }
         }
-        self.wake();
     }
 
     pub(super) fn refresh_slipped(self: &Arc<Self>, ticket: Ticket, error: TokenError) {
         tracing::warn!(%error, "token refresh failed");
         self.with(|cache, now| cache.slipped(now, ticket, error));
-        self.wake();
     }
 
     pub(super) fn refresh_vanished(self: &Arc<Self>, ticket: Ticket) {
         tracing::debug!("token refresh vanished with its task");
         self.with(|cache, _| cache.vanished(ticket));
-        self.wake();
     }
 
     fn minted(&self, token: &Token, asked: Instant) -> Minted {
-        let mut clocks = lock(&self.clocks);
-        for observation in token.observations() {
-            clocks.issuer.observe(observation);
-        }
-        let now = Instant::now();
+        let clocks = self.clocks();
+        clocks.issued(token.observations());
+        let (now, wall) = (Instant::now(), clocks.wall().now());
         let lifetime = token.lifetime().or_else(|| {
-            let issuer_now = clocks
-                .issuer
-                .time_at(now.into_std())
-                .unwrap_or_else(|| clocks.wall.now());
+            let issuer_now = clocks.issuer_now().unwrap_or(wall);
             token
                 .expires_at()
                 .map(|end| end.duration_since(issuer_now).unwrap_or_default())
         });
-        // A source's own word on when it asked cannot lie in the future.
-        let requested = token
-            .requested_at()
-            .map_or(asked, Instant::from_std)
-            .min(now);
+        let stated = token.not_before().max(token.issued_at());
+        let stated = stated.map(|at| Born {
+            at,
+            slack: Duration::ZERO,
+        });
+        let told = token.observations().first();
+        let told = told.map(|seen| Born {
+            at: seen.stamp(),
+            slack: seen.resolution(),
+        });
+        // What is left of an absolute end counts from now.
+        let absolute = token.lifetime().is_none() && token.expires_at().is_some();
+        let asked = token.requested_at().map_or(asked, Instant::from_std);
         Minted {
             header: token.header().clone(),
             audience: self.source.audience(),
-            requested,
+            // A source's own word on when it asked cannot lie in the future.
+            requested: if absolute { now } else { asked.min(now) },
+            received: now,
             lifetime: lifetime.unwrap_or(UNLIMITED),
+            born: stated.or(told),
+            expires_at: token.expires_at(),
+            wall: (clocks.wall().clone(), wall),
         }
     }
 
     // ===== status and settings =====
 
-    /// The issuer's clock against the local one.
-    pub(crate) fn issuer_skew(&self) -> Option<Skew> {
-        let clocks = lock(&self.clocks);
-        clocks
-            .issuer
-            .skew_at(Instant::now().into_std(), clocks.wall.now())
+    pub(crate) fn clocks(&self) -> Arc<ServerClocks> {
+        self.clocks.load_full()
     }
 
     pub(crate) fn set_wall_clock(&self, wall: Arc<dyn WallClock>) {
-        *lock(&self.clocks) = Clocks::new(wall);
+        self.clocks.store(Arc::new(ServerClocks::new(wall)));
     }
 
-    /// Does something with the cache, and then what the cache decided on.
+    /// Does something with the cache, and then what the cache decided on. Wakes those who wait if that concerns them.
     pub(crate) fn with<R>(self: &Arc<Self>, f: impl FnOnce(&mut TokenCache, Instant) -> R) -> R {
+        let now = Instant::now();
         let mut cache = lock(&self.cache);
-        let result = f(&mut cache, Instant::now());
+        let before = cache.outlook();
+        let result = f(&mut cache, now);
+        let changed = before != cache.outlook();
         let order = cache.take_order();
         let published = cache.published();
         if published.map(Arc::as_ptr) != self.published.load().as_ref().map(Arc::as_ptr) {
             self.published.store(published.cloned());
         }
+        self.publish_routes(&cache, now);
         drop(cache);
+        if changed {
+            self.changed.send_replace(());
+        }
         if let Some(order) = order {
             refresh::spawn(self.clone(), order);
         }
         result
     }
 
-    fn wake(&self) {
-        self.changed.send_replace(());
-    }
-}
-
-impl Clocks {
-    fn new(wall: Arc<dyn WallClock>) -> Self {
-        let now: SystemTime = wall.now();
-        Self {
-            issuer: ServerClock::new(ClockAnchor::new(Instant::now().into_std(), now)),
-            wall,
+    fn publish_routes(&self, cache: &TokenCache, now: Instant) {
+        let watched = cache.watched_routes(now);
+        let known = self.watched.load();
+        if watched.as_ref() != known.as_deref() {
+            self.watched.store(watched.map(Arc::new));
         }
     }
 }
@@ -290,7 +270,10 @@ impl fmt::Debug for Shared {
 }
 
 /// Until something changes, or `until`.
-async fn wait(changed: &mut watch::Receiver<()>, until: Instant) -> Result<(), TokenError> {
+pub(super) async fn wait(
+    changed: &mut watch::Receiver<()>,
+    until: Instant,
+) -> Result<(), TokenError> {
     // A timer outside a runtime is a panic.
     if Handle::try_current().is_err() {
         return Err(TokenError::unavailable(
@@ -299,9 +282,4 @@ async fn wait(changed: &mut watch::Receiver<()>, until: Instant) -> Result<(), T
     }
     let _ = timeout_at(until, changed.changed()).await;
     Ok(())
-}
-
-/// A panic of another thread leaves the state as it was before or after a decision, which is good enough to go on.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,16 +3,18 @@
 //! Nothing in here reads a clock, waits, spawns or locks. The methods are given the time and events, and say what is to
 //! be done; [`Shared`](super::Shared) does it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use clearance_core::{Audience, TokenError};
-use http::HeaderValue;
+use clearance_core::TokenError;
 use tokio::time::Instant;
 
 use super::{
-    CachedToken, Margins,
-    refusal::{Trial, Verdict},
-    restraint::{Bucket, hold_off},
+    Answer, CachedToken, Margins, Waiting, outcome::Failure, refusal::Verdict, restraint::Bucket,
+    ripening::Next, routes::Routes, trial::Trial,
 };
 
 /// A refresh ends by this time, whatever the source does.
@@ -30,8 +32,23 @@ pub(crate) struct TokenCache {
     pub(super) current: Option<Arc<CachedToken>>,
     /// What a refusal said of the current token, until that is cured.
     pub(super) verdict: Option<Verdict>,
-    /// A newer token that one call is trying.
+    /// A token that one call is trying.
     pub(super) trial: Option<Trial>,
+    /// A newer token that is not ripe yet.
+    pub(super) next: Option<Next>,
+    /// The age at which a host first took a token that it had refused before, by its slot.
+    pub(super) ripening: HashMap<usize, Duration>,
+    /// The token that was refused before it was ever accepted, most lately.
+    pub(super) doubted: Option<u64>,
+    /// Since when a token is held back for being too young.
+    pub(super) young_since: Option<(u64, Instant)>,
+    /// By how much a refusing server is behind the issuer, where that is too much to wait for.
+    pub(super) behind: Option<Duration>,
+    pub(super) routes: Routes,
+    /// When a token was refused last: routes are told apart for a while after.
+    pub(super) watched_at: Option<Instant>,
+    /// By how much the host that is furthest ahead shortens the life of tokens with an absolute end.
+    pub(super) ahead: Duration,
     pub(super) in_flight: Option<InFlight>,
     pub(super) failure: Option<Failure>,
     /// How the last refresh ended, for those who waited for it.
@@ -43,8 +60,8 @@ pub(crate) struct TokenCache {
     pub(super) next_try: Option<Instant>,
     pub(super) counts: Counts,
     /// How long the last refresh took.
-    renewal: Duration,
-    tokens: u64,
+    pub(super) renewal: Duration,
+    pub(super) tokens: u64,
     tickets: Ticket,
     order: Option<Order>,
 }
@@ -82,58 +99,7 @@ pub(crate) struct Counts {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InFlight {
     pub(super) ticket: Ticket,
-    started: Instant,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Failure {
-    pub(super) error: TokenError,
-    in_row: u32,
-    pub(super) until: Instant,
-}
-
-/// What one caller remembers while it waits.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Waiting {
-    pub(super) since: Option<Instant>,
-    pub(super) ticket: Option<Ticket>,
-    restarted: bool,
-}
-
-impl Waiting {
-    /// The wait has ended with a token. If it is asked for anew after another wait, that refresh is history.
-    pub(crate) fn granted(&mut self) {
-        self.ticket = None;
-    }
-
-    /// Waiting for this refresh.
-    pub(super) fn on(ticket: Option<Ticket>) -> Self {
-        Self {
-            ticket,
-            ..Self::default()
-        }
-    }
-}
-
-/// What a call is to do.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// Send this token.
-    Attach(Arc<CachedToken>),
-    /// Send this token and tell how it fared: all others may be waiting to know.
-    Try(Arc<CachedToken>),
-    /// Ask again when something has changed, or at this moment.
-    Wait(Instant),
-    Fail(TokenError),
-}
-
-/// A token as it came from the source.
-#[derive(Debug)]
-pub(crate) struct Minted {
-    pub(crate) header: HeaderValue,
-    pub(crate) audience: Option<Audience>,
-    pub(crate) requested: Instant,
-    pub(crate) lifetime: Duration,
+    pub(super) started: Instant,
 }
 
 impl TokenCache {
@@ -144,6 +110,14 @@ impl TokenCache {
             current: None,
             verdict: None,
             trial: None,
+            next: None,
+            ripening: HashMap::new(),
+            doubted: None,
+            young_since: None,
+            behind: None,
+            routes: Routes::default(),
+            watched_at: None,
+            ahead: Duration::ZERO,
             in_flight: None,
             failure: None,
             ended: None,
@@ -162,10 +136,11 @@ impl TokenCache {
     pub(crate) fn ask(
         &mut self,
         now: Instant,
+        wall: SystemTime,
         min_remaining: Duration,
         waiting: &mut Waiting,
     ) -> Answer {
-        self.reap(now);
+        self.catch_up(now);
         let since = *waiting.since.get_or_insert(now);
         if let Some(answer) = self.ask_trial(now, since) {
             return answer;
@@ -173,8 +148,12 @@ impl TokenCache {
         let Some(current) = self.current.clone() else {
             return self.need(now, Cause::First, None, waiting);
         };
-        if self.verdict == Some(Verdict::Revoked) {
-            return self.need(now, Cause::Refused, Some(current), waiting);
+        match self.verdict {
+            Some(Verdict::Revoked) => {
+                return self.need(now, Cause::Refused, Some(current), waiting);
+            }
+            Some(Verdict::Young { until }) => return Answer::Wait(until),
+            Some(Verdict::Suspect) | None => {}
         }
         if self.verdict == Some(Verdict::Suspect)
             && self.holds_for_trial()
@@ -186,10 +165,13 @@ impl TokenCache {
         // In its first half a token is as good as the issuer has them: a longer wish must not renew it for each call.
         let too_short =
             now >= life.half && life.deadline.saturating_duration_since(now) < min_remaining;
-        if now >= life.hard || too_short {
+        let succeeded = self.next.is_some();
+        // The machine slept, or the wall clock was set: a token request settles which.
+        let doubtful = current.is_over(wall);
+        if (now >= life.hard || too_short || doubtful) && !succeeded {
             return self.need(now, Cause::Expired, Some(current), waiting);
         }
-        if now >= life.soft && self.in_flight.is_none() && !self.is_held_off(now) {
+        if now >= life.soft && self.in_flight.is_none() && !succeeded && !self.is_held_off(now) {
             self.start(now, Cause::Ageing);
         }
         Answer::Attach(current)
@@ -310,98 +292,7 @@ impl TokenCache {
         self.in_flight = self
             .in_flight
             .filter(|flight| now < flight.started + ABANDONED);
-    }
-
-    // ===== how a refresh ends =====
-
-    /// A refresh brought a token.
-    pub(crate) fn refreshed(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-        minted: Minted,
-        chance: f64,
-    ) -> Result<(), TokenError> {
-        let Some(flight) = self.in_flight.take_if(|flight| flight.ticket == ticket) else {
-            return Ok(());
-        };
-        let living = self
-            .current
-            .clone()
-            .filter(|token| now < token.life.deadline);
-        if let Some(same) = living.filter(|token| token.header == minted.header) {
-            let error =
-                TokenError::unavailable("the issuer handed back the token that was to be replaced");
-            self.fail(now, ticket, error.clone(), chance);
-            // It is served to its end, and not a moment is lost then.
-            self.failure = self.failure.take().map(|failure| Failure {
-                until: failure.until.min(same.life.deadline),
-                ..failure
-            });
-            return Err(error);
-        }
-        self.renewal = now.saturating_duration_since(flight.started);
-        self.failure = None;
-        self.ended = Some((ticket, Ok(())));
-        self.tokens += 1;
-        let life = self
-            .margins
-            .life(minted.requested, now, minted.lifetime, self.renewal);
-        self.take(Arc::new(CachedToken::new(
-            self.tokens,
-            minted.header,
-            minted.audience,
-            life,
-        )));
-        Ok(())
-    }
-
-    /// A refresh failed; it is not asked again before its hold-off ends.
-    pub(crate) fn failed(&mut self, now: Instant, ticket: Ticket, error: TokenError, chance: f64) {
-        if self
-            .in_flight
-            .take_if(|flight| flight.ticket == ticket)
-            .is_some()
-        {
-            self.fail(now, ticket, error, chance);
-        }
-    }
-
-    /// A refresh failed on our side, as by a panic. The first time that is a slip, and the next call tries at once.
-    pub(crate) fn slipped(&mut self, now: Instant, ticket: Ticket, error: TokenError) {
-        let again = self.failure.is_some();
-        self.failed(now, ticket, error, 0.0);
-        if let Some(failure) = self.failure.as_mut().filter(|_| !again) {
-            failure.until = now;
-        }
-    }
-
-    /// A refresh ended without a word: its task was dropped.
-    pub(crate) fn vanished(&mut self, ticket: Ticket) {
-        self.in_flight = self.in_flight.filter(|flight| flight.ticket != ticket);
-    }
-
-    /// Ends all hold-offs.
-    pub(crate) fn retry_now(&mut self) {
-        self.failure = None;
-        self.next_try = None;
-        self.bucket = Bucket::full();
-    }
-
-    fn fail(&mut self, now: Instant, ticket: Ticket, error: TokenError, chance: f64) {
-        let in_row = self
-            .failure
-            .as_ref()
-            .map_or(0, |failure| failure.in_row)
-            .saturating_add(1);
-        self.counts.failures += 1;
-        self.counts.last_error = Some(error.clone());
-        self.ended = Some((ticket, Err(error.clone())));
-        self.failure = Some(Failure {
-            until: now + hold_off(&error, in_row, chance),
-            in_row,
-            error,
-        });
+        self.failure.take_if(|failure| failure.is_forgotten(now));
     }
 }
 

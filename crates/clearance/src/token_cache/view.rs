@@ -1,12 +1,34 @@
 //! The cache as seen from outside: settings in, figures out.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Counts, Life, TokenCache};
+use super::{Counts, Life, Ticket, TokenCache, refusal::Verdict};
+
+/// All that a waiting call may be waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outlook {
+    current: Option<u64>,
+    verdict: Option<Verdict>,
+    free_to_try: Option<u64>,
+    on_trial: bool,
+    in_flight: Option<Ticket>,
+    ended: Option<Ticket>,
+}
 
 impl TokenCache {
+    pub(crate) fn outlook(&self) -> Outlook {
+        Outlook {
+            current: self.current.as_ref().map(|token| token.id),
+            verdict: self.verdict,
+            free_to_try: self.free_to_try(),
+            on_trial: self.trial.is_some(),
+            in_flight: self.in_flight.map(|flight| flight.ticket),
+            ended: self.ended.as_ref().map(|(ticket, _)| *ticket),
+        }
+    }
+
     pub(crate) fn set_soft_margin(&mut self, margin: Duration) {
         self.margins.soft = Some(margin);
     }
@@ -33,6 +55,43 @@ impl TokenCache {
 
     pub(crate) fn is_refreshing(&self) -> bool {
         self.in_flight.is_some()
+    }
+
+    /// How long a route is told apart from others after a refusal.
+    const WATCH: Duration = Duration::from_secs(300);
+
+    /// The routes that refuse tokens; `None` if routes need not be told apart.
+    pub(crate) fn watched_routes(&self, now: Instant) -> Option<Vec<u64>> {
+        self.watched_at.filter(|at| now < *at + Self::WATCH)?;
+        let mut routes: Vec<_> = self.routes.known().collect();
+        routes.sort_unstable();
+        Some(routes)
+    }
+
+    /// Half of the life of a token that has an absolute end.
+    pub(crate) fn half_life(&self) -> Option<Duration> {
+        let token = self
+            .current
+            .as_ref()
+            .filter(|token| token.expires_at.is_some())?;
+        Some((token.life.deadline - token.begun) / 2)
+    }
+
+    /// A host is ahead of the issuer by this much: what has an absolute end, ends there earlier.
+    pub(crate) fn shorten(&mut self, ahead: Duration) {
+        let more = ahead.saturating_sub(self.ahead);
+        self.ahead = ahead;
+        if more > Duration::from_secs(1) {
+            self.current = self
+                .current
+                .take()
+                .map(|token| Arc::new(token.with_life(token.life.shortened(more))));
+        }
+    }
+
+    /// How old a token must be for the host in this slot.
+    pub(crate) fn ripening_of(&self, slot: usize) -> Option<Duration> {
+        self.ripening.get(&slot).copied()
     }
 
     pub(crate) fn is_refused(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clearance_core::retry_after;
 use http::{Request, Response};
 use tokio::time::Instant;
 
@@ -12,7 +13,6 @@ use super::{
         pace::later,
         pause::with_drift,
         refusal::{GaveUp, Refusal, RetryAfter, is_accepted, refusal},
-        retry_after::retry_after,
     },
     Call,
 };
@@ -43,7 +43,7 @@ impl<S, B: Replay> Call<S, B> {
         let Some(kind) = refusal(status, headers, rules.classifier()) else {
             return self.passed(reply);
         };
-        let asked = retry_after(headers, || rules.local_now());
+        let asked = retry_after(headers, || Some(rules.local_now()));
         if kind == Refusal::Busy && (asked.is_none() || !self.is_idempotent()) {
             return self.passed(reply);
         }
@@ -53,6 +53,10 @@ impl<S, B: Replay> Call<S, B> {
         seat.count_refused(now);
         let alone = asked.filter(|asked| kind == Refusal::Busy || *asked > LONGEST_SHARED);
         let until = match alone {
+            // Asked for a moment again and again, a call alone takes its time all the same.
+            Some(asked) if attempts > 1 => {
+                later(now, with_drift(asked.max(Duration::from_secs(1))))
+            }
             Some(asked) => later(now, with_drift(asked)),
             None => seat.limited(now, round, asked),
         };

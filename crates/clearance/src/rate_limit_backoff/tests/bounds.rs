@@ -93,6 +93,19 @@ async fn while_nobody_gets_through_a_call_is_patient() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_asks_for_a_moment_again_and_again_is_not_hammered() {
+    let server = Server::script([]).route("/", (429, Some("0.001")));
+    let reply = send(&layer().layer(server.clone()), get("/")).await;
+    assert_eq!(reply.status(), 429);
+    let (sends, took) = (
+        server.sent().len(),
+        server.0.lock().unwrap().start.elapsed(),
+    );
+    assert!(sends <= 20, "{sends} sends in {took:?}");
+    assert!(took <= 181 * SECOND, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_request_says_it_waited_is_spent() {
     let mut request = get("/");
     let (attempts, total) = (3, 175 * SECOND);

@@ -155,11 +155,6 @@ async fn most_of_a_limited_rate_gets_through_and_nothing_is_lost() {
         });
     }
     let done: u32 = tasks.join_all().await.into_iter().sum();
-    eprintln!(
-        "XX {done} in {:?}, {} refusals",
-        start.elapsed(),
-        refusals.lock().unwrap()
-    );
     // 1210 are allowed. What a pacing without memory makes of them is the least to be expected.
     let refusals = *refusals.lock().unwrap();
     assert!(

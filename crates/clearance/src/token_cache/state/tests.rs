@@ -1,16 +1,22 @@
 //! The decisions as tables: time goes by only where a test says so.
 
-use clearance_core::OriginSlot;
-use http::{HeaderMap, Method};
+use clearance_core::{Audience, OriginSlot, clock::SystemClock};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::*;
 use crate::{
     RefusalReason,
     challenge::Challenge,
-    token_cache::{Refused, Settlement},
+    token_cache::{Born, Minted, Refusal, Refused, Settlement},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// The wall clock, which stands still here unless it is set.
+const WALL: SystemTime = SystemTime::UNIX_EPOCH;
+
+/// From when on every token is valid, on the issuer's clock.
+const BORN: SystemTime = SystemTime::UNIX_EPOCH;
 
 /// A cache, the time, and a caller that waits for nothing yet.
 struct Bench {
@@ -37,7 +43,7 @@ impl Bench {
 
     fn ask(&mut self) -> Answer {
         self.cache
-            .ask(self.now, Duration::ZERO, &mut Waiting::default())
+            .ask(self.now, WALL, Duration::ZERO, &mut Waiting::default())
     }
 
     /// The id of the token that a new call would send.
@@ -71,7 +77,32 @@ impl Bench {
     }
 
     fn refused(&mut self, id: u64) -> Refused {
-        self.cache.refused(self.now, id, slot(), Challenge::Token)
+        self.cache.refused(self.now, refusal(id))
+    }
+
+    /// The call that tries this token is refused.
+    fn tried(&mut self, id: u64) -> Refused {
+        self.cache.refused(
+            self.now,
+            Refusal {
+                on_trial: true,
+                ..refusal(id)
+            },
+        )
+    }
+
+    fn refused_at(&mut self, id: u64, date: SystemTime) -> Refused {
+        self.cache.refused(
+            self.now,
+            Refusal {
+                date: Some(date),
+                ..refusal(id)
+            },
+        )
+    }
+
+    fn accepted(&mut self, id: u64) {
+        self.cache.accepted(self.now, id, slot(), None);
     }
 
     fn settle(&mut self, id: u64, waiting: &mut Waiting) -> Settlement {
@@ -84,7 +115,26 @@ fn minted(header: HeaderValue, requested: Instant, lifetime: Duration) -> Minted
         header,
         audience: Some(Audience::any()),
         requested,
+        received: requested,
         lifetime,
+        born: Some(Born {
+            at: BORN,
+            slack: Duration::ZERO,
+        }),
+        expires_at: None,
+        wall: (Arc::new(SystemClock), WALL),
+    }
+}
+
+fn refusal(id: u64) -> Refusal {
+    Refusal {
+        id,
+        by: slot(),
+        on_trial: false,
+        challenge: Challenge::Token,
+        date: None,
+        route: None,
+        held_since: None,
     }
 }
 
@@ -127,12 +177,16 @@ fn a_waiter_is_told_how_its_refresh_ended() {
     let mut bench = Bench::new();
     let mut waiting = Waiting::default();
     assert!(matches!(
-        bench.cache.ask(bench.now, Duration::ZERO, &mut waiting),
+        bench
+            .cache
+            .ask(bench.now, WALL, Duration::ZERO, &mut waiting),
         Answer::Wait(_)
     ));
     bench.fail(TokenError::denied("no"));
     assert!(matches!(
-        bench.cache.ask(bench.now, Duration::ZERO, &mut waiting),
+        bench
+            .cache
+            .ask(bench.now, WALL, Duration::ZERO, &mut waiting),
         Answer::Fail(_)
     ));
     assert!(bench.cache.order.is_none(), "held off");
@@ -150,14 +204,18 @@ fn a_refresh_that_vanished_is_begun_anew_once() {
     let mut waiting = Waiting::default();
     for _ in 0..2 {
         assert!(matches!(
-            bench.cache.ask(bench.now, Duration::ZERO, &mut waiting),
+            bench
+                .cache
+                .ask(bench.now, WALL, Duration::ZERO, &mut waiting),
             Answer::Wait(_)
         ));
         let ticket = bench.ticket();
         bench.cache.vanished(ticket);
     }
     assert!(matches!(
-        bench.cache.ask(bench.now, Duration::ZERO, &mut waiting),
+        bench
+            .cache
+            .ask(bench.now, WALL, Duration::ZERO, &mut waiting),
         Answer::Fail(_)
     ));
     assert!(
@@ -170,13 +228,18 @@ fn a_refresh_that_vanished_is_begun_anew_once() {
 fn nobody_waits_for_a_refresh_of_which_nothing_is_heard() {
     let mut bench = Bench::new();
     let mut waiting = Waiting::default();
-    let Answer::Wait(until) = bench.cache.ask(bench.now, Duration::ZERO, &mut waiting) else {
+    let Answer::Wait(until) = bench
+        .cache
+        .ask(bench.now, WALL, Duration::ZERO, &mut waiting)
+    else {
         panic!("no wait")
     };
     let first = bench.ticket();
     bench.now = until;
     assert!(matches!(
-        bench.cache.ask(bench.now, Duration::ZERO, &mut waiting),
+        bench
+            .cache
+            .ask(bench.now, WALL, Duration::ZERO, &mut waiting),
         Answer::Wait(_)
     ));
     assert!(bench.ticket() > first);
@@ -191,7 +254,7 @@ fn nobody_waits_for_a_refresh_of_which_nothing_is_heard() {
 #[test]
 fn an_accepted_token_that_is_refused_was_revoked() {
     let mut bench = Bench::with_token(3600 * SECOND);
-    bench.cache.accepted(1, slot());
+    bench.cache.accepted(bench.now, 1, slot(), None);
     let Refused::Pending(mut first) = bench.refused(1) else {
         panic!("not pending")
     };
@@ -233,17 +296,37 @@ fn a_token_that_was_never_accepted_gets_one_successor_tried_by_one_call() {
     assert_eq!(bench.sends(), None, "the others are held for the verdict");
 
     assert!(matches!(
-        bench.refused(2),
+        bench.tried(2),
         Refused::Final(RefusalReason::RefusedAgain)
     ));
+    assert!(
+        bench.cache.order.is_none(),
+        "further ones are not asked for: they would be younger still"
+    );
+    bench.now += SECOND / 2;
+    assert_eq!(bench.sends(), None, "held while the older one ages");
+    assert!(matches!(bench.settle(1, &mut two), Settlement::Wait(_)));
+    bench.now += SECOND / 2;
+    for nth in 1..=15 {
+        assert!(
+            matches!(bench.ask(), Answer::Try(token) if token.id == 1),
+            "the older one is tried as it ages"
+        );
+        assert!(matches!(bench.tried(1), Refused::Final(_)));
+        assert_eq!(bench.sends().is_none(), nth < 15);
+        assert!(bench.cache.order.is_none());
+        bench.now += 2 * SECOND;
+    }
     assert!(matches!(
         bench.settle(1, &mut two),
         Settlement::Ended(Err(RefusalReason::RefusedAgain))
     ));
-    assert_eq!(bench.sends(), Some(1), "the older one is kept");
+    assert!(
+        matches!(bench.ask(), Answer::Attach(token) if token.id == 1),
+        "too old to be young: nobody is held"
+    );
     for (wait, tries) in [
-        (0, false),
-        (1, true),
+        (0, true),
         (0, false),
         (1, false),
         (1, true),
@@ -259,9 +342,158 @@ fn a_token_that_was_never_accepted_gets_one_successor_tried_by_one_call() {
                 panic!("not tried")
             };
             assert_eq!(bench.sends(), Some(1));
-            assert!(matches!(bench.refused(token.id), Refused::Final(_)));
+            assert!(matches!(bench.tried(token.id), Refused::Final(_)));
         }
     }
+}
+
+#[test]
+fn a_token_that_ripens_becomes_everybodys_and_its_successors_wait_until_they_are_ripe() {
+    let mut bench = Bench::with_token(100 * SECOND);
+    let begun = bench.now;
+    assert!(matches!(bench.refused(1), Refused::Pending(_)));
+    bench.refresh(100 * SECOND);
+    assert!(matches!(bench.ask(), Answer::Try(token) if token.id == 2));
+    assert!(matches!(bench.tried(2), Refused::Final(_)));
+    bench.now = begun + 9 * SECOND;
+    assert!(matches!(bench.ask(), Answer::Try(token) if token.id == 1));
+    bench.accepted(1);
+    assert_eq!(bench.cache.published().map(|token| token.id), Some(1));
+
+    bench.now = begun + 80 * SECOND;
+    assert_eq!(bench.sends(), Some(1));
+    bench.refresh(100 * SECOND);
+    bench.now += 8 * SECOND;
+    assert_eq!(bench.sends(), Some(1), "the new one is not ripe");
+    assert!(bench.cache.order.is_none(), "and no other is asked for");
+    bench.now += SECOND;
+    assert_eq!(bench.sends(), Some(3));
+    // Revoked: its successor is held back until it is ripe.
+    bench.accepted(3);
+    assert!(matches!(bench.refused(3), Refused::Pending(_)));
+    bench.refresh(100 * SECOND);
+    assert!(matches!(bench.ask(), Answer::Wait(until) if until == bench.now + 9 * SECOND));
+    bench.now += 9 * SECOND;
+    assert_eq!(bench.sends(), Some(4));
+}
+
+#[test]
+fn a_token_that_is_too_young_by_the_servers_own_date_is_held_back_and_not_replaced() {
+    let mut bench = Bench::with_token(3600 * SECOND);
+    let Refused::Pending(mut waiting) = bench.refused_at(1, BORN - 10 * SECOND) else {
+        panic!("not pending")
+    };
+    assert!(
+        matches!(bench.ask(), Answer::Wait(until) if until == bench.now + 10 * SECOND),
+        "others are held too"
+    );
+    assert!(matches!(bench.settle(1, &mut waiting), Settlement::Wait(_)));
+    bench.now += SECOND / 2;
+    assert!(matches!(
+        bench.refused_at(1, BORN - 10 * SECOND),
+        Refused::Pending(_)
+    ));
+    bench.now += 19 * SECOND / 2;
+    assert!(matches!(
+        bench.settle(1, &mut waiting),
+        Settlement::Ended(Ok(()))
+    ));
+    assert_eq!(bench.sends(), Some(1), "the same token");
+    assert!(bench.cache.order.is_none());
+}
+
+#[test]
+fn a_server_too_far_behind_is_named_and_not_waited_for() {
+    let mut bench = Bench::with_token(3600 * SECOND);
+    bench.now += 60 * SECOND;
+    assert!(
+        matches!(
+            bench.refused_at(1, BORN - 600 * SECOND),
+            Refused::Pending(_)
+        ),
+        "another token is tried all the same"
+    );
+    bench.refresh(3600 * SECOND);
+    assert!(matches!(bench.ask(), Answer::Try(_)));
+    let Refused::Final(reason) = bench.tried(2) else {
+        panic!("not final")
+    };
+    assert!(
+        matches!(reason, RefusalReason::TooYoung { behind } if behind == 600 * SECOND),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_jump_of_the_wall_clock_past_the_end_costs_one_request_and_no_call() {
+    let mut bench = Bench::with_token(3600 * SECOND);
+    let later = WALL + 3601 * SECOND;
+    let ask = |bench: &mut Bench, wall| {
+        bench
+            .cache
+            .ask(bench.now, wall, Duration::ZERO, &mut Waiting::default())
+    };
+    assert!(matches!(
+        ask(&mut bench, WALL + 3599 * SECOND),
+        Answer::Attach(_)
+    ));
+    assert!(
+        matches!(ask(&mut bench, later), Answer::Wait(_)),
+        "the machine may have slept"
+    );
+    bench.fail(TokenError::unavailable("down"));
+    assert!(
+        matches!(ask(&mut bench, later), Answer::Attach(_)),
+        "or the clock was set: it is sent"
+    );
+    bench.now += SECOND;
+    assert!(matches!(ask(&mut bench, later), Answer::Wait(_)));
+    let ticket = bench.ticket();
+    let fresh = Minted {
+        wall: (Arc::new(SystemClock), later),
+        ..minted(HeaderValue::from(9), bench.now, 3600 * SECOND)
+    };
+    bench
+        .cache
+        .refreshed(bench.now, ticket, fresh, 0.0)
+        .unwrap();
+    assert!(matches!(ask(&mut bench, later), Answer::Attach(_)));
+    assert!(bench.cache.order.is_none());
+}
+
+#[test]
+fn a_route_that_refuses_what_others_accept_refreshes_nothing() {
+    let mut bench = Bench::with_token(3600 * SECOND);
+    let on_route = |id| Refusal {
+        route: Some(7),
+        ..refusal(id)
+    };
+    for id in 1..3 {
+        bench.accepted(id);
+        let refused = bench.cache.refused(bench.now, on_route(id));
+        if id == 1 {
+            assert!(
+                matches!(refused, Refused::Pending(_)),
+                "it may have been revoked"
+            );
+            bench.refresh(3600 * SECOND);
+        } else {
+            assert!(matches!(
+                refused,
+                Refused::Final(RefusalReason::RouteRefuses)
+            ));
+        }
+    }
+    assert!(bench.cache.order.is_none());
+    assert_eq!(bench.sends(), Some(2), "everybody else goes on");
+    bench.cache.accepted(bench.now, 2, slot(), Some(7));
+    assert!(
+        matches!(
+            bench.cache.refused(bench.now, on_route(2)),
+            Refused::Pending(_)
+        ),
+        "it accepts after all"
+    );
 }
 
 #[test]
@@ -277,7 +509,7 @@ fn a_tried_token_that_is_taken_becomes_everybodys() {
         matches!(bench.ask(), Answer::Try(_)),
         "the trial of a call that was dropped is the next one's"
     );
-    bench.cache.accepted(2, slot());
+    bench.cache.accepted(bench.now, 2, slot(), None);
     assert!(matches!(
         bench.settle(1, &mut waiting),
         Settlement::Ended(Ok(()))
@@ -291,15 +523,16 @@ fn a_trial_holds_nobody_for_longer_than_patience() {
     assert!(matches!(bench.refused(1), Refused::Pending(_)));
     bench.refresh(3600 * SECOND);
     assert!(matches!(bench.ask(), Answer::Try(_)));
-    let mut waiting = Waiting::default();
-    assert!(matches!(
-        bench.cache.ask(bench.now, Duration::ZERO, &mut waiting),
-        Answer::Wait(_)
-    ));
+    let ask = |bench: &mut Bench, waiting: &mut Waiting| {
+        bench.cache.ask(bench.now, WALL, Duration::ZERO, waiting)
+    };
+    let (mut one, mut two) = (Waiting::default(), Waiting::default());
+    assert!(matches!(ask(&mut bench, &mut one), Answer::Wait(_)));
+    assert!(matches!(ask(&mut bench, &mut two), Answer::Wait(_)));
     bench.now += 5 * SECOND;
-    assert!(
-        matches!(bench.cache.ask(bench.now, Duration::ZERO, &mut waiting), Answer::Attach(token) if token.id == 1)
-    );
+    // The call that tries it hangs: another one tries, and the rest goes on with the older token.
+    assert!(matches!(ask(&mut bench, &mut one), Answer::Try(token) if token.id == 2));
+    assert!(matches!(ask(&mut bench, &mut two), Answer::Attach(token) if token.id == 1));
 }
 
 #[test]
@@ -312,7 +545,13 @@ fn a_missing_scope_or_another_scheme_costs_no_token() {
         ),
         (Challenge::OtherScheme, RefusalReason::OtherScheme),
     ] {
-        let refused = bench.cache.refused(bench.now, 1, slot(), challenge);
+        let refused = bench.cache.refused(
+            bench.now,
+            Refusal {
+                challenge,
+                ..refusal(1)
+            },
+        );
         assert!(matches!(refused, Refused::Final(said) if said.to_string() == reason.to_string()));
     }
     assert!(bench.cache.order.is_none());
@@ -323,11 +562,11 @@ fn a_missing_scope_or_another_scheme_costs_no_token() {
 fn refusals_cannot_force_more_refreshes_than_the_bucket_holds() {
     let mut bench = Bench::with_token(3600 * SECOND);
     for id in 1..=6 {
-        bench.cache.accepted(id, slot());
+        bench.cache.accepted(bench.now, id, slot(), None);
         assert!(matches!(bench.refused(id), Refused::Pending(_)));
         bench.refresh(3600 * SECOND);
     }
-    bench.cache.accepted(7, slot());
+    bench.cache.accepted(bench.now, 7, slot(), None);
     assert!(matches!(
         bench.refused(7),
         Refused::Final(RefusalReason::HeldOff)
@@ -366,10 +605,48 @@ fn the_same_token_again_is_a_failure_but_is_served_to_its_end() {
 fn a_wish_for_a_longer_life_renews_only_in_the_second_half() {
     let mut bench = Bench::with_token(100 * SECOND);
     let wish = 90 * SECOND;
-    let long = |bench: &mut Bench| bench.cache.ask(bench.now, wish, &mut Waiting::default());
+    let long = |bench: &mut Bench| {
+        bench
+            .cache
+            .ask(bench.now, WALL, wish, &mut Waiting::default())
+    };
     bench.now += 49 * SECOND;
     assert!(matches!(long(&mut bench), Answer::Attach(_)));
     bench.now += 2 * SECOND;
     assert!(matches!(long(&mut bench), Answer::Wait(_)));
     assert_eq!(bench.sends(), Some(1), "others do not wait for that");
+}
+
+#[test]
+fn a_waiter_that_is_slow_to_ask_is_told_of_the_second_revocation_too() {
+    let mut bench = Bench::with_token(3600 * SECOND);
+    bench.accepted(1);
+    let Refused::Pending(mut waiting) = bench.refused(1) else {
+        panic!("not pending")
+    };
+    bench.refresh(3600 * SECOND);
+    bench.accepted(2);
+    assert!(matches!(bench.refused(2), Refused::Pending(_)));
+    assert!(matches!(bench.settle(1, &mut waiting), Settlement::Wait(_)));
+    bench.refresh(3600 * SECOND);
+    assert!(matches!(
+        bench.settle(1, &mut waiting),
+        Settlement::Ended(Ok(()))
+    ));
+}
+
+#[test]
+fn an_old_failure_says_nothing_of_the_issuer_now() {
+    let mut bench = Bench::with_token(300 * SECOND);
+    bench.now += 250 * SECOND;
+    assert_eq!(bench.sends(), Some(1));
+    bench.fail(TokenError::unavailable("down"));
+    bench.now += 10 * 3600 * SECOND;
+    for _ in 0..64 {
+        assert!(
+            matches!(bench.ask(), Answer::Wait(_)),
+            "all wait for the refresh"
+        );
+    }
+    assert_eq!(bench.cache.take_order().unwrap().attempts, 3);
 }

@@ -1,0 +1,99 @@
+//! The clock of one API host.
+
+use std::{
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use clearance_core::clock::{
+    ClockAnchor, Observation, OffsetInterval, ServerClock, WallClock, date_fingerprint,
+};
+use http::HeaderMap;
+use tokio::time::Instant;
+
+use super::{Sending, lock};
+
+pub(crate) struct Host {
+    name: String,
+    /// Of the `Date` text that was seen last; 0 for none.
+    date: AtomicU64,
+    /// When the last request was sent whose reply had that text, in nanoseconds from `begun`.
+    last_sent: AtomicU64,
+    begun: Instant,
+    clock: Mutex<ServerClock>,
+}
+
+impl Host {
+    pub(super) fn new(name: String, anchor: ClockAnchor) -> Self {
+        Self {
+            name,
+            date: AtomicU64::new(0),
+            last_sent: AtomicU64::new(0),
+            begun: Instant::now(),
+            clock: Mutex::new(ServerClock::new(anchor)),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the reply told anything new.
+    pub(super) fn observe(&self, headers: &HeaderMap, sent: Sending, wall: &dyn WallClock) -> bool {
+        let date = date_fingerprint(headers);
+        let since = sent.at.saturating_duration_since(self.begun).as_nanos() as u64;
+        if date.is_some_and(|date| self.date.load(Ordering::Relaxed) == date) {
+            self.last_sent.store(since, Ordering::Relaxed);
+            return false;
+        }
+        let received = Instant::now().into_std();
+        let Some(observation) = Observation::from_date(headers, sent.at.into_std(), received)
+        else {
+            return false;
+        };
+        // A machine that slept, or whose clock was set, in the middle of an exchange cannot tell how long that took.
+        if !ClockAnchor::new(sent.at.into_std(), sent.wall).kept_pace(received, wall.now()) {
+            return false;
+        }
+        let mut clock = lock(&self.clock);
+        match date {
+            None => clock.observe(&observation),
+            // Another reply may have been here first.
+            Some(date) if self.date.load(Ordering::Relaxed) == date => return false,
+            Some(date) => {
+                clock.observe_change(self.last_sent(), &observation);
+                self.date.store(date, Ordering::Relaxed);
+                self.last_sent.store(since, Ordering::Relaxed);
+            }
+        }
+        true
+    }
+
+    fn last_sent(&self) -> Option<std::time::Instant> {
+        let known = self.date.load(Ordering::Relaxed) != 0;
+        known.then(|| {
+            (self.begun + Duration::from_nanos(self.last_sent.load(Ordering::Relaxed))).into_std()
+        })
+    }
+
+    /// The model, told of all that was seen so far.
+    pub(crate) fn clock(&self) -> MutexGuard<'_, ServerClock> {
+        let mut clock = lock(&self.clock);
+        if let Some(last_sent) = self.last_sent() {
+            clock.observe_unchanged(last_sent);
+        }
+        clock
+    }
+
+    /// By how much this host is ahead of the issuer, beyond doubt.
+    pub(super) fn ahead_of(&self, issuer: OffsetInterval) -> Option<Duration> {
+        let offset = self.clock().offset_at(Instant::now().into_std())?;
+        let ahead = offset.minus(issuer).skew();
+        ahead
+            .is_server_ahead()
+            .then(|| ahead.magnitude().saturating_sub(ahead.error()))
+    }
+}

@@ -1,0 +1,161 @@
+//! What the clocks of the issuer and of each API host show, as far as their replies tell.
+//!
+//! A reply with a `Date` that is known already costs a comparison and a relaxed store; only when the text changes is it
+//! read and the model locked.
+
+mod host;
+mod warning;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use clearance_core::{
+    Audience, OriginSlot,
+    clock::{ClockAnchor, Observation, OffsetInterval, ServerClock, Skew, WallClock},
+};
+use http::{HeaderMap, Uri};
+use tokio::time::Instant;
+
+pub(crate) use self::host::Host;
+use self::warning::Warned;
+use crate::origin::origin;
+
+/// When a request was sent, on both local clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sending {
+    pub(crate) at: Instant,
+    pub(crate) wall: SystemTime,
+}
+
+impl Sending {
+    pub(crate) fn now(wall: &dyn WallClock) -> Self {
+        Self {
+            at: Instant::now(),
+            wall: wall.now(),
+        }
+    }
+}
+
+/// The clocks of all servers that one layer talks to.
+pub(crate) struct ServerClocks {
+    wall: Arc<dyn WallClock>,
+    anchor: ClockAnchor,
+    issuer: Mutex<ServerClock>,
+    hosts: [OnceLock<Box<Host>>; OriginSlot::COUNT],
+    warned: Mutex<Warned>,
+}
+
+impl ServerClocks {
+    pub(crate) fn new(wall: Arc<dyn WallClock>) -> Self {
+        let anchor = ClockAnchor::new(Instant::now().into_std(), wall.now());
+        Self {
+            wall,
+            anchor,
+            issuer: Mutex::new(ServerClock::new(anchor)),
+            hosts: [const { OnceLock::new() }; OriginSlot::COUNT],
+            warned: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn wall(&self) -> &Arc<dyn WallClock> {
+        &self.wall
+    }
+
+    /// A request is about to be sent to the host behind a slot, which gets a name when it is met first.
+    pub(crate) fn meet(&self, slot: OriginSlot, uri: &Uri, headers: &HeaderMap) {
+        self.hosts[slot.index()]
+            .get_or_init(|| Box::new(Host::new(origin(uri, headers), self.anchor)));
+    }
+
+    /// The host of that origin, by its slot.
+    pub(crate) fn named(&self, origin: &str) -> Option<&Host> {
+        let origin = Audience::origin(origin).ok()?.to_string();
+        self.hosts()
+            .map(|(_, host)| host)
+            .find(|host| host.name() == origin)
+    }
+
+    /// All hosts that were called so far.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = (usize, &Host)> {
+        self.hosts
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, host)| Some((slot, host.get()?.as_ref())))
+    }
+
+    /// A reply of an API host. Says whether it told anything new.
+    pub(crate) fn replied(&self, slot: OriginSlot, headers: &HeaderMap, sent: Sending) -> bool {
+        let news = self.hosts[slot.index()]
+            .get()
+            .is_some_and(|host| host.observe(headers, sent, &*self.wall));
+        if news {
+            self.warn();
+        }
+        news
+    }
+
+    /// An answer of the issuer.
+    pub(crate) fn issued(&self, observations: &[Observation]) {
+        let mut issuer = lock(&self.issuer);
+        for observation in observations {
+            issuer.observe(observation);
+        }
+    }
+
+    /// What the issuer's clock most likely shows.
+    pub(crate) fn issuer_now(&self) -> Option<SystemTime> {
+        lock(&self.issuer).time_at(Instant::now().into_std())
+    }
+
+    pub(crate) fn issuer_skew(&self) -> Option<Skew> {
+        lock(&self.issuer).skew_at(Instant::now().into_std(), self.wall.now())
+    }
+
+    pub(crate) fn skew_of(&self, host: &Host) -> Option<Skew> {
+        host.clock()
+            .skew_at(Instant::now().into_std(), self.wall.now())
+    }
+
+    /// By how much an API host is ahead of the issuer beyond doubt, where it is by less than `limit`.
+    pub(crate) fn furthest_ahead(&self, limit: Duration) -> Duration {
+        let Some(issuer) = self.issuer_offset() else {
+            return Duration::ZERO;
+        };
+        let ahead = self
+            .hosts()
+            .filter_map(|(_, host)| host.ahead_of(issuer).filter(|ahead| *ahead < limit));
+        ahead.max().unwrap_or_default()
+    }
+
+    /// Whether a host is further ahead of the issuer than any sane clock: then it is left to its 401.
+    pub(crate) fn is_disbelieved(&self, host: &Host, limit: Duration) -> bool {
+        let issuer = self.issuer_offset();
+        issuer
+            .and_then(|issuer| host.ahead_of(issuer))
+            .is_some_and(|ahead| ahead >= limit)
+    }
+
+    fn issuer_offset(&self) -> Option<OffsetInterval> {
+        lock(&self.issuer).offset_at(Instant::now().into_std())
+    }
+
+    fn warn(&self) {
+        let issuer = self
+            .issuer_skew()
+            .map(|skew| ("the issuer".to_owned(), skew));
+        let hosts = self
+            .hosts()
+            .filter_map(|(_, host)| Some((host.name().to_owned(), self.skew_of(host)?)));
+        let skews: Vec<_> = issuer.into_iter().chain(hosts).collect();
+        if let Some(message) = lock(&self.warned).judge(&skews) {
+            tracing::warn!("{message}");
+        }
+    }
+}
+
+/// A panic of another thread leaves what is locked as it was before or after a change, which is good enough to go on.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,89 @@
+//! What replies tell: of the token that was sent, of the clock of their host, of the route.
+
+use std::sync::Arc;
+
+use clearance_core::OriginSlot;
+use http::{HeaderMap, Uri};
+
+use super::{Refusal, Refused, Settlement, Shared, Waiting, shared::wait};
+use crate::{RefusalReason, TokenRefused, server_clocks::Sending};
+
+impl Shared {
+    pub(crate) fn refused(self: &Arc<Self>, refusal: Refusal) -> TokenRefused {
+        let refused = self.with(|cache, now| cache.refused(now, refusal));
+        match refused {
+            Refused::Replay => TokenRefused::replay(),
+            Refused::Final(reason) => TokenRefused::refused(reason),
+            Refused::Pending(waiting) => {
+                let shared = self.clone();
+                TokenRefused::when(
+                    "the token was refused, and another one is being asked for",
+                    move || shared.clone().settled(refusal.id, waiting),
+                )
+            }
+        }
+    }
+
+    async fn settled(self: Arc<Self>, id: u64, mut waiting: Waiting) -> Result<(), RefusalReason> {
+        let mut changed = self.changed.subscribe();
+        loop {
+            changed.borrow_and_update();
+            match self.with(|cache, now| cache.settle(now, id, &mut waiting)) {
+                Settlement::Ended(result) => return result,
+                Settlement::Wait(until) => wait(&mut changed, until)
+                    .await
+                    .map_err(RefusalReason::RefreshFailed)?,
+            }
+        }
+    }
+
+    pub(crate) fn accepted(self: &Arc<Self>, id: u64, by: OriginSlot, route: Option<u64>) {
+        self.with(|cache, now| cache.accepted(now, id, by, route));
+    }
+
+    /// A request is about to be sent to a host, which gets a name when it is met first.
+    pub(crate) fn meet(&self, slot: OriginSlot, uri: &Uri, headers: &HeaderMap) {
+        self.clocks.load().meet(slot, uri, headers);
+    }
+
+    /// A reply with a date: evidence on the clock of its host.
+    pub(crate) fn observe(self: &Arc<Self>, by: OriginSlot, headers: &HeaderMap, sent: Sending) {
+        let clocks = self.clocks.load();
+        if clocks.replied(by, headers, sent) {
+            self.with(|cache, _| {
+                if let Some(limit) = cache.half_life() {
+                    cache.shorten(clocks.furthest_ahead(limit));
+                }
+            });
+        }
+    }
+
+    /// The route of a request, while routes are told apart.
+    pub(crate) fn route_of(&self, uri: &Uri) -> Option<u64> {
+        self.watched.load().as_ref()?;
+        Some(hash(uri.path()))
+    }
+
+    /// Whether a route refused a token and has not accepted one since.
+    pub(crate) fn is_watched(&self, route: u64) -> bool {
+        self.watched
+            .load()
+            .as_ref()
+            .is_some_and(|watched| watched.contains(&route))
+    }
+
+    pub(crate) fn not_refused(self: &Arc<Self>, id: u64) {
+        self.with(|cache, _| cache.not_refused(id));
+    }
+
+    pub(crate) fn seat_left(self: &Arc<Self>, id: u64) {
+        self.with(|cache, _| cache.seat_left(id));
+    }
+}
+
+/// FNV-1a: a hash that is the same for all services of a process, and quick on short texts.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

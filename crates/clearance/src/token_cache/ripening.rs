@@ -1,0 +1,71 @@
+//! Tokens that are not ripe yet for a server behind the issuer: the older one is served meanwhile.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{CachedToken, TokenCache, refusal::Verdict};
+
+/// A successor that waits until it is ripe.
+#[derive(Debug)]
+pub(super) struct Next {
+    token: Arc<CachedToken>,
+    ripe: Instant,
+}
+
+impl TokenCache {
+    /// How old a token must be for the slowest of the servers, as far as is known.
+    pub(super) fn ripening(&self) -> Duration {
+        self.ripening.values().copied().max().unwrap_or_default()
+    }
+
+    /// A new token: everybody's at once, or when it is ripe, or to be tried first.
+    pub(super) fn take(&mut self, now: Instant, token: Arc<CachedToken>) {
+        if self.verdict == Some(Verdict::Suspect) {
+            self.begin_trial(now, token);
+            return;
+        }
+        let ripe = token.begun + self.ripening();
+        let older = self
+            .current
+            .as_ref()
+            .filter(|older| now < older.life.deadline);
+        if now < ripe && older.is_some() && self.verdict != Some(Verdict::Revoked) {
+            self.next = Some(Next { token, ripe });
+        } else {
+            self.trial = None;
+            self.current = Some(token);
+            self.verdict = (now < ripe).then_some(Verdict::Young { until: ripe });
+        }
+    }
+
+    /// What time alone has changed.
+    pub(super) fn catch_up(&mut self, now: Instant) {
+        self.reap(now);
+        if matches!(self.verdict, Some(Verdict::Young { until }) if now >= until) {
+            self.verdict = None;
+        }
+        let over = self
+            .current
+            .as_ref()
+            .is_none_or(|current| now >= current.life.deadline);
+        if self
+            .next
+            .as_ref()
+            .is_some_and(|next| over || now >= next.ripe)
+        {
+            self.bring_in_next();
+            self.catch_up(now);
+        }
+    }
+
+    /// The successor takes its place now, and is held back until it is ripe.
+    pub(super) fn bring_in_next(&mut self) -> bool {
+        let Some(Next { token, ripe }) = self.next.take() else {
+            return false;
+        };
+        self.current = Some(token);
+        self.verdict = Some(Verdict::Young { until: ripe });
+        true
+    }
+}

@@ -1,0 +1,129 @@
+//! Routes that refuse every token: what is remembered of them, so that they do not cost one refresh after the other.
+
+use std::{collections::HashMap, time::Duration};
+
+use tokio::time::Instant;
+
+use super::restraint::doubling;
+
+/// So many routes are remembered; the one that refused longest ago makes place.
+const MOST: usize = 64;
+
+/// A route that has not refused for this long is forgotten.
+const MEMORY: Duration = Duration::from_secs(600);
+
+/// Routes that refused a token and have not accepted one since, by a hash of their path.
+#[derive(Debug, Default)]
+pub(super) struct Routes(HashMap<u64, Route>);
+
+#[derive(Clone, Copy, Debug)]
+struct Route {
+    /// The newest token that it refused.
+    id: u64,
+    at: Instant,
+    quiet_until: Instant,
+    /// How often it refused a token that others accepted.
+    times: u32,
+}
+
+impl Routes {
+    /// A route refused token `id`, which others accept or not. Says whether that is its habit: then no token is to be
+    /// asked for.
+    pub(super) fn refused(
+        &mut self,
+        now: Instant,
+        route: u64,
+        id: u64,
+        others_accept: bool,
+    ) -> bool {
+        self.0
+            .retain(|_, known| now < known.at.max(known.quiet_until) + MEMORY);
+        if self.0.len() >= MOST && !self.0.contains_key(&route) {
+            let oldest = self
+                .0
+                .iter()
+                .min_by_key(|(_, known)| known.at)
+                .map(|(route, _)| *route);
+            oldest.map(|route| self.0.remove(&route));
+        }
+        let known = self.0.entry(route).or_insert(Route {
+            id,
+            at: now,
+            quiet_until: now,
+            times: 0,
+        });
+        let quiet = now < known.quiet_until;
+        if !quiet && id > known.id && others_accept {
+            known.times = known.times.saturating_add(1);
+            known.quiet_until = now + doubling(5, 300, known.times);
+        }
+        known.id = known.id.max(id);
+        known.at = now;
+        now < known.quiet_until
+    }
+
+    /// Whether it refused a token and has not accepted one since.
+    pub(super) fn is_known(&self, route: u64) -> bool {
+        self.0.contains_key(&route)
+    }
+
+    /// A route accepted a token: it is like all others.
+    pub(super) fn accepted(&mut self, route: u64) {
+        self.0.remove(&route);
+    }
+
+    pub(super) fn known(&self) -> impl Iterator<Item = u64> {
+        self.0.keys().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_route_that_refuses_what_others_accept_is_left_alone_for_longer_and_longer() {
+        let mut now = Instant::now();
+        let mut routes = Routes::default();
+        assert!(
+            !routes.refused(now, 7, 1, true),
+            "the first refusal may mean anything"
+        );
+        for (nth, quiet) in [5, 10, 20, 40, 80, 160, 300, 300].into_iter().enumerate() {
+            let id = nth as u64 + 2;
+            assert!(routes.refused(now, 7, id, true));
+            now += (quiet - 1) * SECOND;
+            assert!(routes.refused(now, 7, id, true), "still quiet");
+            now += SECOND;
+            assert!(!routes.refused(now, 7, id, true), "one more try");
+        }
+    }
+
+    #[test]
+    fn a_route_that_accepted_a_token_since_is_like_all_others() {
+        let now = Instant::now();
+        let mut routes = Routes::default();
+        routes.refused(now, 7, 1, true);
+        routes.accepted(7);
+        assert!(!routes.refused(now, 7, 2, true), "two revocations in a row");
+    }
+
+    #[test]
+    fn a_server_that_accepts_nothing_has_no_bad_route() {
+        let now = Instant::now();
+        let mut routes = Routes::default();
+        assert!((1..9).all(|id| !routes.refused(now, 7, id, false)));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let now = Instant::now();
+        let mut routes = Routes::default();
+        for route in 0..1000 {
+            routes.refused(now + route as u32 * SECOND / 100, route, 1, true);
+        }
+        assert!(routes.0.len() <= MOST && routes.is_known(999));
+    }
+}

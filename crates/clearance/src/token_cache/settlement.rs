@@ -1,0 +1,82 @@
+//! What becomes of a refusal: whether its request may be sent again, and if not, why.
+
+use tokio::time::Instant;
+
+use super::{Refused, TokenCache, Waiting, refusal::Verdict, state::Cause, trial::OFFER};
+use crate::RefusalReason;
+
+/// What has become of a refusal.
+#[derive(Debug)]
+pub(crate) enum Settlement {
+    Ended(Result<(), RefusalReason>),
+    /// Ask again when something has changed, or at this moment.
+    Wait(Instant),
+}
+
+impl TokenCache {
+    /// Whether a call that was refused `id` may be sent again.
+    pub(crate) fn settle(&mut self, now: Instant, id: u64, waiting: &mut Waiting) -> Settlement {
+        self.catch_up(now);
+        let patience = *waiting.since.get_or_insert(now) + self.patience;
+        if let Some(settlement) = self.settle_trial(now, patience) {
+            return self.explain(settlement);
+        }
+        match self.verdict {
+            Some(Verdict::Young { until }) => return Settlement::Wait(until),
+            None if self
+                .current
+                .as_ref()
+                .is_some_and(|current| current.id >= id) =>
+            {
+                return Settlement::Ended(Ok(()));
+            }
+            _ => {}
+        }
+        let settlement = match self.ended_for(waiting) {
+            Some(Err(error)) => Settlement::Ended(Err(RefusalReason::RefreshFailed(error))),
+            // It brought a token, and that was refused in its turn.
+            Some(Ok(())) if self.verdict != Some(Verdict::Revoked) => {
+                Settlement::Ended(Err(RefusalReason::RefusedAgain))
+            }
+            // Nothing yet, or what it brought was revoked in its turn and another is on its way.
+            _ => match self.in_flight {
+                Some(flight) => {
+                    waiting.ticket = Some(flight.ticket);
+                    Settlement::Wait(now + OFFER)
+                }
+                None if self.is_held_off(now) || waiting.ticket.is_none() => {
+                    Settlement::Ended(Err(self.given_up()))
+                }
+                None => match self.restart(now, Cause::Refused, waiting) {
+                    Ok(until) => Settlement::Wait(until),
+                    Err(error) => Settlement::Ended(Err(RefusalReason::RefreshFailed(error))),
+                },
+            },
+        };
+        self.explain(settlement)
+    }
+
+    pub(super) fn given_up(&self) -> RefusalReason {
+        let error = self.failure.as_ref().map(|failure| failure.error.clone());
+        error.map_or(RefusalReason::RefusedAgain, RefusalReason::RefreshFailed)
+    }
+
+    /// Puts the clocks into the reason where they may be the reason.
+    pub(super) fn explained(&self, refused: Refused) -> Refused {
+        match (refused, self.behind) {
+            (Refused::Final(RefusalReason::RefusedAgain), Some(behind)) => {
+                Refused::Final(RefusalReason::TooYoung { behind })
+            }
+            (refused, _) => refused,
+        }
+    }
+
+    fn explain(&self, settlement: Settlement) -> Settlement {
+        match (settlement, self.behind) {
+            (Settlement::Ended(Err(RefusalReason::RefusedAgain)), Some(behind)) => {
+                Settlement::Ended(Err(RefusalReason::TooYoung { behind }))
+            }
+            (settlement, _) => settlement,
+        }
+    }
+}

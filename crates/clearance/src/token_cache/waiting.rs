@@ -1,0 +1,49 @@
+//! What a call is told to do, and what it remembers while it waits.
+
+use std::sync::Arc;
+
+use clearance_core::TokenError;
+use tokio::time::Instant;
+
+use super::{CachedToken, Ticket};
+
+/// What one caller remembers while it waits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waiting {
+    pub(super) since: Option<Instant>,
+    pub(super) ticket: Option<Ticket>,
+    pub(super) restarted: bool,
+}
+
+impl Waiting {
+    /// The wait has ended with a token. If it is asked for anew after another wait, that refresh is history.
+    pub(crate) fn granted(&mut self) {
+        self.ticket = None;
+    }
+
+    /// When it began.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    /// Waiting for this refresh, and held since then.
+    pub(super) fn on(ticket: Option<Ticket>, since: Option<Instant>) -> Self {
+        Self {
+            since,
+            ticket,
+            ..Self::default()
+        }
+    }
+}
+
+/// What a call is to do.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Send this token.
+    Attach(Arc<CachedToken>),
+    /// Send this token and tell how it fared: all others may be waiting to know.
+    Try(Arc<CachedToken>),
+    /// Ask again when something has changed, or at this moment.
+    Wait(Instant),
+    Fail(TokenError),
+}
