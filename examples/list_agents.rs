@@ -11,8 +11,10 @@
 mod command_line;
 mod listing;
 mod narration;
+mod problem;
 mod simulation;
 mod summary;
+mod variables;
 
 use std::{env, process::ExitCode};
 
@@ -24,9 +26,10 @@ use serde_json::Value;
 use tower::ServiceBuilder;
 
 use crate::{
-    command_line::{Problem, run, settings},
+    command_line::{run, settings},
     listing::{Page, Tally, get},
     narration::Narrator,
+    problem::Problem,
     simulation::Simulation,
     summary::Summary,
 };

@@ -13,8 +13,8 @@ use serde_json::Value;
 use tower::{Service, ServiceExt};
 
 use crate::{
-    command_line::Problem,
     narration::{Narrator, seconds},
+    problem::Problem,
     simulation::Simulation,
     summary::Summary,
 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clearance_test::sim::{Builder, Counters, Running, Simulator};
 
-use crate::{command_line::Problem, narration::Narrator};
+use crate::{narration::Narrator, problem::Problem};
 
 /// How far ahead its clocks are.
 pub(crate) const AHEAD: Duration = Duration::from_secs(120);

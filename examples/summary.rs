@@ -6,7 +6,7 @@ use clearance::skew_auth::Refreshes;
 use clearance_core::clock::Skew;
 use clearance_test::sim::Counters;
 
-use crate::{command_line::Problem, narration::seconds, simulation::AHEAD};
+use crate::{narration::seconds, problem::Problem, simulation::AHEAD};
 
 /// What a listing comes to.
 #[derive(Debug)]

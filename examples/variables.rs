@@ -1,0 +1,27 @@
+//! Settings from the environment.
+
+use crate::problem::Problem;
+
+/// The values of these variables. `None`: none of them is set, and the simulated platform is meant.
+pub(crate) fn settings<const N: usize>(
+    names: [&str; N],
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<[String; N]>, Problem> {
+    let values = names.map(|name| variable(name).filter(|value| !value.trim().is_empty()));
+    if values.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let missing = names
+        .iter()
+        .zip(&values)
+        .filter(|(_, value)| value.is_none());
+    let missing: Vec<_> = missing.map(|(name, _)| *name).collect();
+    if missing.is_empty() {
+        return Ok(Some(values.map(Option::unwrap_or_default)));
+    }
+    Err(Problem::new(format!(
+        "not set: {}; set all of {}, or none to see the simulated platform",
+        missing.join(", "),
+        names.join(", ")
+    )))
+}
