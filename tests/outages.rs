@@ -120,3 +120,13 @@ async fn hold_offs_end_by_themselves_for_every_kind_of_failure() {
         assert_eq!(stack.oneshot(get()).await.unwrap().status(), 200);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_asks_for_no_wait_at_all_is_not_hammered() {
+    let throttled = Step::Fail(TokenError::throttled(Some(Duration::ZERO), "slow down"));
+    let source = ScriptedSource::script([throttled]);
+    let (_, stack) = stack(source.clone(), Api::new(|_, _| 200).service());
+    let calls = callers(64, SECOND / 20, 10 * SECOND, &stack).await;
+    assert!(calls.iter().all(|call| call.result.is_err()));
+    assert!(source.fetches() <= 20, "{} in 10 s", source.fetches());
+}

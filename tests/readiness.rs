@@ -15,11 +15,11 @@ use clearance::{
     Audience, RateLimitBackoffLayer, Retry401Layer, SkewAuthLayer, Token, TokenError,
     token_source_fn,
 };
-use clearance_test::{ScriptedSource, Step};
+use clearance_test::{ReadyProbe, ScriptedSource, Step};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use support::{Api, Body, BoxError, MINUTE, SECOND, Seen, Verdict, get};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tower::{
     Layer, Service, ServiceBuilder, ServiceExt, buffer::Buffer, limit::GlobalConcurrencyLimitLayer,
     util::BoxCloneService,
@@ -162,6 +162,90 @@ async fn a_call_dropped_at_any_await_leaves_no_trace() {
     }
 }
 
+/// The one that started the refresh, or tries the new token for all, may be gone at any moment.
+#[tokio::test(start_paused = true)]
+async fn a_call_dropped_at_any_await_costs_those_nothing_that_wait_for_the_same_refresh() {
+    const CALLS: usize = 6;
+    for nth in 0..CALLS {
+        let mut ended = false;
+        for polls in 1..100 {
+            let dropped = format!("call {nth} of {CALLS}, dropped after {polls} polls");
+            let source = ScriptedSource::new(["stale", "fresh"]).with_delay(SECOND / 10);
+            let api = Api::new(|seen, _| if seen.token == "fresh" { 200 } else { 401 });
+            let probe = api.service();
+            let handle = probe.handle();
+            let stack = ServiceBuilder::new()
+                .layer(Retry401Layer::new())
+                .layer(RateLimitBackoffLayer::new())
+                .layer(SkewAuthLayer::new(source.clone()))
+                .layer(GlobalConcurrencyLimitLayer::new(CALLS - 1))
+                .service(probe);
+            let calls: Vec<_> = (0..CALLS)
+                .map(|call| {
+                    let future = Box::pin(stack.clone().oneshot(get()));
+                    let left = if call == nth { polls } else { usize::MAX };
+                    tokio::spawn(Polls { future, left })
+                })
+                .collect();
+            let start = Instant::now();
+            for (call, task) in calls.into_iter().enumerate() {
+                let response = timeout(MINUTE, task).await.expect(&dropped).unwrap();
+                if call == nth {
+                    ended = response.is_some();
+                }
+                match response {
+                    Some(response) => assert_eq!(response.unwrap().status(), 200, "{dropped}"),
+                    None => assert_eq!(call, nth),
+                }
+            }
+            assert!(start.elapsed() < SECOND / 2, "{dropped}");
+            assert_eq!((source.fetches(), handle.held()), (2, 0), "{dropped}");
+            if ended {
+                break;
+            }
+        }
+        assert!(ended, "a call was never polled to its end");
+    }
+}
+
+/// Who is to try the new token for all may be gone while it queues for its place: the others are told in a second.
+#[tokio::test(start_paused = true)]
+async fn a_call_dropped_in_the_queue_leaves_the_trial_to_another() {
+    // Calls that were refused, and calls that were held before they were sent.
+    for (refused, held) in [(2, 0), (1, 2), (2, 2)] {
+        for nth in 0..refused + held {
+            let source = ScriptedSource::new(["stale", "fresh"]).with_delay(SECOND);
+            let api = Api::new(|seen, _| if seen.token == "fresh" { 200 } else { 401 });
+            let limited = GlobalConcurrencyLimitLayer::new(2).layer(api.service());
+            let mut busy = [limited.clone(), limited.clone()];
+            let (_, stack) = support::stack(source.clone(), limited);
+            let call = || tokio::spawn(stack.clone().oneshot(get()));
+            let mut calls: Vec<_> = (0..refused).map(|_| call()).collect();
+            sleep(SECOND + SECOND / 2).await;
+            assert_eq!((api.seen().len(), source.fetches()), (refused, 2));
+            calls.extend((0..held).map(|_| call()));
+            sleep(SECOND / 10).await;
+            for place in &mut busy {
+                place.ready().await.unwrap();
+            }
+            // The new token comes, and nobody gets through with it.
+            sleep(SECOND).await;
+            calls.remove(nth).abort();
+            drop(busy);
+            let start = Instant::now();
+            for call in calls {
+                assert_eq!(call.await.unwrap().unwrap().status(), 200);
+            }
+            let took = start.elapsed();
+            assert!(
+                took < SECOND,
+                "without call {nth} of {refused} and {held}: {took:?}"
+            );
+            assert_eq!(source.fetches(), 2);
+        }
+    }
+}
+
 /// Tokens are fetched through the same service as everything else.
 fn source_over<S>(service: S) -> impl clearance::TokenSource
 where
@@ -242,6 +326,59 @@ async fn source_and_api_may_share_one_buffer_of_one() {
     source_and_api_share(buffered, &api).await;
 }
 
+/// A service that is kept gives its readiness back before it waits: the issuer may be behind the same limit.
+#[tokio::test(start_paused = true)]
+async fn a_kept_service_holds_no_readiness_while_its_call_waits_for_a_token() {
+    let source = ScriptedSource::counting().with_delay(10 * SECOND);
+    let probe = Api::new(|_, _| 200).service();
+    let handle = probe.handle();
+    let mut kept = SkewAuthLayer::new(source).layer(probe);
+    let call = tokio::spawn(kept.ready().await.unwrap().call(get()));
+    sleep(5 * SECOND).await;
+    assert_eq!((handle.held(), handle.calls()), (0, 0));
+    assert_eq!(call.await.unwrap().unwrap().status(), 200);
+    assert_eq!((handle.held(), handle.calls()), (0, 1));
+    drop(kept);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_service_holds_no_readiness_after_a_call_that_failed_at_once() {
+    let source = ScriptedSource::script([Step::Fail(TokenError::denied("no"))]);
+    let probe = Api::new(|_, _| 200).service();
+    let handle = probe.handle();
+    let mut kept = SkewAuthLayer::new(source.clone()).layer(probe);
+    for failed in 1..=2 {
+        let error = kept.ready().await.unwrap().call(get()).await.unwrap_err();
+        assert!(error.downcast_ref::<TokenError>().is_some(), "{error}");
+        assert_eq!(handle.held(), 0, "after call {failed}");
+    }
+    assert_eq!(source.fetches(), 1, "the second one was held off");
+    assert_eq!(handle.calls(), 0);
+    drop(kept);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_service_holds_no_readiness_while_its_call_waits_out_a_pause() {
+    let api = Api::new(|_, before| match before {
+        0 => Verdict::from(429).with("retry-after", 10),
+        _ => 200.into(),
+    });
+    let probe = api.service();
+    let handle = probe.handle();
+    let mut kept = RateLimitBackoffLayer::new().layer(probe);
+    let refused = tokio::spawn(kept.ready().await.unwrap().call(get()));
+    sleep(SECOND).await;
+    // One that is held on its way in, after one that was refused.
+    let unsent = tokio::spawn(kept.ready().await.unwrap().call(get()));
+    sleep(SECOND).await;
+    assert_eq!((handle.held(), handle.calls()), (0, 1));
+    for call in [refused, unsent] {
+        assert_eq!(call.await.unwrap().unwrap().status(), 200);
+    }
+    assert_eq!((handle.held(), handle.calls()), (0, 3));
+    drop(kept);
+}
+
 /// The readiness of a service that takes long to come may outlive the token.
 #[tokio::test(start_paused = true)]
 async fn a_token_is_judged_after_the_last_wait() {
@@ -262,5 +399,34 @@ async fn a_token_is_judged_after_the_last_wait() {
     sleep(30 * SECOND).await;
     drop(busy);
     assert_eq!(call.await.unwrap().unwrap().status(), 200);
+    assert_eq!(api.seen()[0].token, "token-2");
+}
+
+/// As before, but the token that is fetched then takes its time, too: the place that was waited for is not kept meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_readiness_that_outlived_its_token_is_given_back_for_the_next_fetch() {
+    let source = ScriptedSource::script([
+        Step::Fresh.after(SECOND / 10),
+        Step::Fresh.after(10 * SECOND),
+    ])
+    .with_lifetime(10 * SECOND);
+    let api = Api::new(|_, _| 200);
+    let limited = GlobalConcurrencyLimitLayer::new(1).layer(api.service());
+    let probe = ReadyProbe::new(limited.clone());
+    let handle = probe.handle();
+    let mut busy = limited;
+    let call = tokio::spawn(
+        SkewAuthLayer::new(source.clone())
+            .layer(probe)
+            .oneshot(get()),
+    );
+    sleep(SECOND / 20).await;
+    busy.ready().await.unwrap();
+    sleep(30 * SECOND).await;
+    drop(busy);
+    sleep(5 * SECOND).await;
+    assert_eq!((source.fetches(), handle.held(), handle.calls()), (2, 0, 0));
+    assert_eq!(call.await.unwrap().unwrap().status(), 200);
+    assert_eq!((handle.held(), handle.most_held()), (0, 1));
     assert_eq!(api.seen()[0].token, "token-2");
 }

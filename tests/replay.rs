@@ -4,17 +4,23 @@ mod support;
 
 use std::{
     pin::Pin,
+    sync::Mutex,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use clearance::{RateLimitBackoffLayer, Replay, Retry401Layer, SkewAuthLayer};
+use clearance::{
+    RateLimitBackoffLayer, RefusalReason, Replay, Retry401Layer, SkewAuthLayer, TokenRefused,
+    Waited, rate_limit_backoff::RetryAfter,
+};
 use clearance_test::ScriptedSource;
-use http::{HeaderValue, Method, Request, Version};
+use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::{Frame, SizeHint};
 use http_body_util::Full;
-use support::{Api, Body, Seen, URL, Verdict, get};
-use tower::{ServiceBuilder, ServiceExt};
+use support::{Api, Body, BoxError, SECOND, Seen, URL, Verdict, get};
+use tokio::time::{Instant, sleep};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
 /// The recommended stack.
 macro_rules! recommended {
@@ -70,8 +76,9 @@ async fn a_post_is_byte_exact_after_a_401_and_after_a_429() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_meets_401_and_429_in_turn_is_sent_five_times_at_most() {
-    for first in [401, 429] {
+async fn a_call_that_meets_401_and_429_in_turn_is_sent_three_or_four_times() {
+    // A 401 that came without a wait is not counted by the rate layer.
+    for (first, sends, counted) in [(401, 3, 2), (429, 4, 4)] {
         let api = Api::new(move |_, before| {
             if (before % 2 == 0) == (first == 401) {
                 401
@@ -79,11 +86,175 @@ async fn a_call_that_meets_401_and_429_in_turn_is_sent_five_times_at_most() {
                 429
             }
         });
-        let stack = recommended!(ScriptedSource::counting(), api.service());
+        let source = ScriptedSource::counting();
+        let stack = recommended!(source.clone(), api.service());
         let response = stack.oneshot(get()).await.unwrap();
         assert_eq!(response.status(), 401);
-        let sends = api.seen().len();
-        assert!(sends <= 5, "{sends} sends");
+        let waited = response.extensions().get::<Waited>().unwrap();
+        assert_eq!((api.seen().len(), waited.attempts), (sends, counted));
+        assert_eq!(source.fetches(), 2);
+    }
+}
+
+/// The replay of a call that waited begins no new budget.
+#[tokio::test(start_paused = true)]
+async fn what_a_call_waited_before_its_401_counts_for_the_replay() {
+    let api = Api::new(|_, before| match before {
+        3 => 401.into(),
+        _ => Verdict::from(429).with("retry-after", 50),
+    });
+    let stack = recommended!(ScriptedSource::counting(), api.service());
+    let start = Instant::now();
+    let response = stack.oneshot(get()).await.unwrap();
+    // The fourth wait of 50 s would not fit into the 180 s.
+    assert_eq!(response.status(), 429);
+    assert_eq!(response.extensions().get(), Some(&RetryAfter(50 * SECOND)));
+    assert_eq!(api.seen().len(), 5);
+    let waited = response.extensions().get::<Waited>().unwrap();
+    assert_eq!((waited.attempts, waited.total.as_secs()), (5, 150));
+    assert_eq!(start.elapsed().as_secs(), 150);
+}
+
+/// An auth layer that never learns whether another token would do.
+#[tokio::test(start_paused = true)]
+async fn an_undecided_refusal_is_returned_after_half_a_minute() {
+    let api = Api::new(|_, _| Verdict::from(401).with("x-original", "yes"));
+    let undecided = api.service().map_response(|mut response: Response<Body>| {
+        response
+            .extensions_mut()
+            .insert(TokenRefused::when("", std::future::pending));
+        response
+    });
+    let stack = Retry401Layer::new().layer(undecided);
+    let start = Instant::now();
+    let response = stack.oneshot(get()).await.unwrap();
+    let latency = api.seen()[0].at.elapsed() - 30 * SECOND;
+    assert_eq!(latency.as_millis(), 20, "{:?}", start.elapsed());
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.headers()["x-original"], "yes");
+    assert!(matches!(
+        response.extensions().get(),
+        Some(RefusalReason::Undecided)
+    ));
+    assert_eq!(api.seen().len(), 1);
+}
+
+/// What becomes of call A in one order of the layers.
+#[derive(Debug, PartialEq)]
+struct Fate {
+    /// The status that A's caller gets.
+    status: u16,
+    /// How often A was sent, and how often of that into the pause of call B.
+    sends: (usize, usize),
+    /// The tokens it was sent with.
+    tokens: Vec<String>,
+    /// Whether a `TokenRefused` is left on its reply.
+    told: bool,
+}
+
+/// The token is revoked; call B meets a 429 with a pause of 30 s, and while that lasts call A meets the 401.
+#[tokio::test(start_paused = true)]
+async fn what_each_order_of_the_layers_makes_of_a_401_within_a_pause() {
+    let auth = || SkewAuthLayer::new(ScriptedSource::new(["stale", "fresh"]));
+    let (retry, rate) = (Retry401Layer::new, RateLimitBackoffLayer::new);
+    macro_rules! fate {
+        ($($layer:expr),*) => {{
+            let api = revoked_and_limited();
+            fate(&api, &ServiceBuilder::new()$(.layer($layer))*.service(api.service().map_err(BoxError::from))).await
+        }};
+    }
+    let fated = |status, sends, tokens: &[&str], told| Fate {
+        status,
+        sends,
+        tokens: tokens.iter().map(ToString::to_string).collect(),
+        told,
+    };
+    let cured = |sends, tokens| fated(200, sends, tokens, false);
+    let refused = |sends, tokens| fated(401, sends, tokens, true);
+    // Recommended: the replay is held by the gate, and given its token after the wait.
+    assert_eq!(
+        fate!(retry(), rate(), auth()),
+        cured((2, 0), &["stale", "fresh"])
+    );
+    // The gate holds the replay here, too, but with a token that was chosen before the wait.
+    assert_eq!(
+        fate!(retry(), auth(), rate()),
+        cured((2, 0), &["stale", "fresh"])
+    );
+    // The replay does not meet the gate: it slips into the pause, is refused and sent once more.
+    assert_eq!(
+        fate!(rate(), retry(), auth()),
+        cured((3, 1), &["stale", "fresh", "fresh"])
+    );
+    // With the replay layer below the auth layer a 401 says nothing of a new token: the replay is sent at once and with
+    // the same one, for nothing. The auth layer hands the 401 up, with what it does about it.
+    assert_eq!(
+        fate!(auth(), rate(), retry()),
+        refused((4, 1), &["stale"; 4])
+    );
+    assert_eq!(
+        fate!(auth(), retry(), rate()),
+        refused((2, 0), &["stale"; 2])
+    );
+    assert_eq!(
+        fate!(rate(), auth(), retry()),
+        refused((4, 1), &["stale"; 4])
+    );
+}
+
+/// How long the 429 of call B holds.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// A server that takes 4 s for each call: half of that to judge it.
+fn revoked_and_limited() -> Api {
+    let paused = Mutex::new(None);
+    Api::slow(4 * SECOND, move |seen, _| {
+        let mut paused = paused.lock().unwrap();
+        match (seen.head.uri().path(), *paused) {
+            ("/warm", _) => Verdict::from(200),
+            ("/b", None) => {
+                // From the receipt of the answer on.
+                *paused = Some(Instant::now() + 2 * SECOND);
+                Verdict::from(429).with("retry-after", PAUSE.as_secs())
+            }
+            (_, Some(from)) if (from..from + PAUSE).contains(&seen.at) => {
+                Verdict::from(429).with("retry-after", PAUSE.as_secs())
+            }
+            ("/a", _) if seen.token == "stale" => Verdict::from(401),
+            _ => Verdict::from(200),
+        }
+    })
+}
+
+async fn fate<S>(api: &Api, stack: &S) -> Fate
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    let send = |path: &str| {
+        let uri = format!("https://api.example.com{path}");
+        let request = Request::get(uri).body(Full::default()).unwrap();
+        tokio::spawn(stack.clone().oneshot(request))
+    };
+    send("/warm").await.unwrap().unwrap();
+    let limited = send("/b");
+    sleep(SECOND).await;
+    let pause = Instant::now() + 3 * SECOND;
+    let response = send("/a").await.unwrap().unwrap();
+    limited.await.unwrap().unwrap();
+    let seen = api.seen();
+    let sent: Vec<_> = seen
+        .iter()
+        .filter(|seen| seen.head.uri().path() == "/a")
+        .collect();
+    let inside = sent
+        .iter()
+        .filter(|seen| (pause..pause + PAUSE).contains(&seen.at));
+    Fate {
+        status: response.status().as_u16(),
+        sends: (sent.len(), inside.count()),
+        tokens: sent.iter().map(|seen| seen.token.clone()).collect(),
+        told: response.extensions().get::<TokenRefused>().is_some(),
     }
 }
 

@@ -2,10 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use std::time::Duration;
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use clearance::{RateLimitBackoffLayer, Retry401Layer, SkewAuthLayer, TokenError, TokenErrorKind};
+use clearance::{
+    RateLimitBackoffLayer, Retry401Layer, SkewAuthLayer, TokenError, TokenErrorKind, TokenSource,
+};
 use clearance_cxone::{AccessKey, ClientRegistration, Cxone};
 use clearance_genesys::{GenesysCloud, Region};
 use clearance_oauth::ClientCredentials;
@@ -15,7 +22,7 @@ use clearance_test::{
 };
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 use tower::{ServiceBuilder, ServiceExt};
 
 type Body = Full<Bytes>;
@@ -33,6 +40,14 @@ fn genesys_source(platform: &sim::Genesys) -> GenesysCloud<impl clearance_oauth:
     .and_then(|source| source.with_api_url(platform.api_url()))
     .unwrap()
     .with_client(platform.client::<Body>())
+}
+
+fn cxone_source(platform: &sim::Cxone) -> Cxone<impl clearance_oauth::HttpService> {
+    let client = ClientRegistration::new(sim::Cxone::CLIENT_ID, sim::Cxone::CLIENT_SECRET);
+    let key = AccessKey::new(sim::Cxone::ACCESS_KEY_ID, sim::Cxone::ACCESS_KEY_SECRET);
+    Cxone::for_issuer(platform.login_url(), client, key)
+        .unwrap()
+        .with_client(platform.client::<Body>())
 }
 
 macro_rules! stack {
@@ -131,7 +146,7 @@ async fn the_throttled_token_endpoint_of_genesys_is_waited_out() {
         .token_rate_limit(1, 8 * SECOND)
         .build();
     let other = genesys_source(&platform);
-    clearance::TokenSource::fetch(&other).await.unwrap();
+    other.fetch().await.unwrap();
     let stack = stack!(SkewAuthLayer::new(genesys_source(&platform)), platform);
     assert_eq!(stack.oneshot(users(&platform)).await.unwrap().status(), 200);
     assert!(platform.counters().token_requests <= 4);
@@ -160,14 +175,20 @@ async fn a_revocation_under_a_burst_costs_one_token_request() {
 async fn a_rate_limit_is_waited_out_together_and_never_overrun() {
     let platform = sim::Genesys::builder().rate_limit(10, 2 * SECOND).build();
     let stack = stack!(SkewAuthLayer::new(genesys_source(&platform)), platform);
-    let calls: Vec<_> = (0..64)
-        .map(|_| tokio::spawn(stack.clone().oneshot(users(&platform))))
-        .collect();
+    // One after the other, so that all but eleven can know of the limit when they begin.
+    let mut calls = Vec::new();
+    for _ in 0..64 {
+        calls.push(tokio::spawn(stack.clone().oneshot(users(&platform))));
+        sleep(SECOND / 100).await;
+    }
     for call in calls {
         assert_eq!(call.await.unwrap().unwrap().status(), 200);
     }
     let counters = platform.counters();
-    assert!(counters.throttled() > 0);
+    assert_eq!(counters.sent_in_pause, 0);
+    // Six are enough; each for itself they would be refused again and again.
+    let throttled = counters.throttled();
+    assert!((1..=12).contains(&throttled), "{throttled} times 429");
     assert_eq!(counters.token_requests, 1, "a 429 refreshes no token");
 }
 
@@ -215,12 +236,7 @@ async fn a_post_arrives_byte_exact_after_a_revocation() {
 #[tokio::test(start_paused = true)]
 async fn cxone_is_discovered_called_and_survives_a_revocation() {
     let platform = sim::Cxone::builder().build();
-    let client = ClientRegistration::new(sim::Cxone::CLIENT_ID, sim::Cxone::CLIENT_SECRET);
-    let key = AccessKey::new(sim::Cxone::ACCESS_KEY_ID, sim::Cxone::ACCESS_KEY_SECRET);
-    let source = Cxone::for_issuer(platform.login_url(), client, key)
-        .unwrap()
-        .with_client(platform.client::<Body>());
-    let source = std::sync::Arc::new(source);
+    let source = std::sync::Arc::new(cxone_source(&platform));
     let api = source.discover().await.unwrap();
     let stack = stack!(SkewAuthLayer::new(source), platform);
     let agents = || {
@@ -234,6 +250,52 @@ async fn cxone_is_discovered_called_and_survives_a_revocation() {
     platform.revoke_all();
     assert_eq!(stack.oneshot(agents()).await.unwrap().status(), 200);
     assert_eq!(platform.counters().token_requests, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cxone_dropped_at_any_moment_of_its_discovery_works_the_next_time() {
+    for discovers in [true, false] {
+        let mut ended = false;
+        for polls in 1..100 {
+            let platform = sim::Cxone::builder().latency(SECOND / 50).build();
+            let source = cxone_source(&platform);
+            if discovers {
+                ended = polled(source.discover(), polls).await;
+            } else {
+                ended = polled(source.fetch(), polls).await;
+            }
+            // Whatever is on its way may arrive.
+            let next = timeout(SECOND, source.fetch()).await;
+            next.unwrap_or_else(|_| panic!("hangs after {polls} polls"))
+                .unwrap();
+            assert!(source.audience().is_some(), "after {polls} polls");
+            let api = timeout(SECOND, source.discover()).await.unwrap().unwrap();
+            assert_eq!(api, platform.api_url(), "after {polls} polls");
+            // The three steps, the one that was cut off, and none that was done already.
+            let counters = platform.counters();
+            let asked = counters.discovery_requests + counters.token_requests;
+            assert!(asked <= 4, "{asked} requests after {polls} polls");
+            if ended {
+                break;
+            }
+        }
+        assert!(ended, "it was never polled to its end");
+    }
+}
+
+/// Whether `future` ended within so many polls.
+async fn polled(future: impl Future, polls: usize) -> bool {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(|cx| {
+        left -= 1;
+        match future.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if left == 0 => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }
 
 /// The same endpoint, by the standard grant of any issuer.
