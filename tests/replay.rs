@@ -1,5 +1,7 @@
 //! What a replay sends is what was sent, and it is sent no more often than promised.
 
+#![allow(clippy::unwrap_used, reason = "test code")]
+
 mod support;
 
 use std::{

@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Waited {
-    /// How many times the request was sent.
+    /// How many times the request was sent by the layer, without a sending before that met no limit and was replayed.
     pub attempts: u32,
     /// How long it waited in all.
     pub total: Duration,

@@ -53,9 +53,10 @@ impl<S, B: Replay> Call<S, B> {
         seat.count_refused(now);
         let alone = asked.filter(|asked| kind == Refusal::Busy || *asked > LONGEST_SHARED);
         let until = match alone {
-            // Asked for a moment again and again, a call alone takes its time all the same.
+            // Asked for a moment again and again, a call alone takes longer each time.
             Some(asked) if attempts > 1 => {
-                later(now, with_drift(asked.max(Duration::from_secs(1))))
+                let least = Duration::from_secs(1 << (attempts - 2).min(5));
+                later(now, with_drift(asked.max(least)))
             }
             Some(asked) => later(now, with_drift(asked)),
             None => seat.limited(now, round, asked),

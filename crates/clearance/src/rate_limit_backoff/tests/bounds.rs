@@ -177,3 +177,16 @@ async fn only_so_many_are_held() {
     assert_eq!(first, ["/"; 3]);
     assert_eq!(layer.status().keys[0].held, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_server_that_asks_for_a_moment_again_and_again_is_not_hammered() {
+    let server = Server::script([]).route("/", (503, Some("0.001")));
+    let reply = send(&layer().layer(server.clone()), get("/")).await;
+    assert_eq!(reply.status(), 503);
+    let (sends, took) = (
+        server.sent().len(),
+        server.0.lock().unwrap().start.elapsed(),
+    );
+    assert!(sends <= 20, "{sends} sends in {took:?}");
+    assert!(took <= 181 * SECOND, "{took:?}");
+}
