@@ -205,9 +205,9 @@ impl TokenCache {
         let Some(current) = self.current.as_ref().filter(|current| current.id == id) else {
             return;
         };
-        if self.doubted == Some(id) && !current.was_accepted(by) {
+        let age = now.saturating_duration_since(current.begun);
+        if self.doubted == Some(id) && !current.was_accepted(by) && age <= RIPENING {
             // It had to ripen: its successors will have to as well.
-            let age = now.saturating_duration_since(current.begun).min(RIPENING);
             self.ripening.insert(by.index(), age);
         }
         current.note_accepted(by);

@@ -650,3 +650,16 @@ fn an_old_failure_says_nothing_of_the_issuer_now() {
     }
     assert_eq!(bench.cache.take_order().unwrap().attempts, 3);
 }
+
+#[test]
+fn an_old_token_that_is_refused_once_did_not_have_to_ripen() {
+    let mut bench = Bench::with_token(3600 * SECOND);
+    bench.now += 600 * SECOND;
+    assert!(matches!(bench.refused(1), Refused::Pending(_)));
+    bench.fail(TokenError::unavailable("down"));
+    bench.accepted(1);
+    bench.now += 60 * SECOND;
+    assert!(matches!(bench.refused(1), Refused::Pending(_)));
+    bench.refresh(3600 * SECOND);
+    assert_eq!(bench.sends(), Some(2), "nobody is held for a token that works at once");
+}
