@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, MutexGuard,
+        Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -14,7 +14,7 @@ use clearance_core::clock::{
 use http::HeaderMap;
 use tokio::time::Instant;
 
-use super::{Sending, lock};
+use super::{Sending, lock, paced::Paced};
 
 pub(crate) struct Host {
     name: String,
@@ -23,7 +23,7 @@ pub(crate) struct Host {
     /// When the last request was sent whose reply had that text, in nanoseconds from `begun`.
     last_sent: AtomicU64,
     begun: Instant,
-    clock: Mutex<ServerClock>,
+    clock: Mutex<Paced>,
 }
 
 impl Host {
@@ -33,7 +33,7 @@ impl Host {
             date: AtomicU64::new(0),
             last_sent: AtomicU64::new(0),
             begun: Instant::now(),
-            clock: Mutex::new(ServerClock::new(anchor)),
+            clock: Mutex::new(Paced::new(anchor)),
         }
     }
 
@@ -55,10 +55,12 @@ impl Host {
             return false;
         };
         // A machine that slept, or whose clock was set, in the middle of an exchange cannot tell how long that took.
-        if !ClockAnchor::new(sent.at.into_std(), sent.wall).kept_pace(received, wall.now()) {
+        let wall_now = wall.now();
+        if !ClockAnchor::new(sent.at.into_std(), sent.wall).kept_pace(received, wall_now) {
             return false;
         }
-        let mut clock = lock(&self.clock);
+        let mut paced = lock(&self.clock);
+        let clock = paced.learn(received, wall_now);
         match date {
             None => clock.observe(&observation),
             // Another reply may have been here first.
@@ -79,18 +81,23 @@ impl Host {
         })
     }
 
-    /// The model, told of all that was seen so far.
-    pub(crate) fn clock(&self) -> MutexGuard<'_, ServerClock> {
-        let mut clock = lock(&self.clock);
+    /// What the model says, told of all that was seen so far. `None` if it says nothing, or no longer holds.
+    pub(super) fn tells<R>(
+        &self,
+        local: Sending,
+        what: impl FnOnce(&ServerClock) -> Option<R>,
+    ) -> Option<R> {
+        let mut paced = lock(&self.clock);
+        let clock = paced.ask(local.at.into_std(), local.wall)?;
         if let Some(last_sent) = self.last_sent() {
             clock.observe_unchanged(last_sent);
         }
-        clock
+        what(clock)
     }
 
     /// By how much this host is ahead of the issuer, beyond doubt.
-    pub(super) fn ahead_of(&self, issuer: OffsetInterval) -> Option<Duration> {
-        let offset = self.clock().offset_at(Instant::now().into_std())?;
+    pub(super) fn ahead_of(&self, issuer: OffsetInterval, local: Sending) -> Option<Duration> {
+        let offset = self.tells(local, |clock| clock.offset_at(local.at.into_std()))?;
         let ahead = offset.minus(issuer).skew();
         ahead
             .is_server_ahead()

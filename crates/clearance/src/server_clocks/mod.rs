@@ -4,6 +4,7 @@
 //! read and the model locked.
 
 mod host;
+mod paced;
 mod warning;
 
 use std::{
@@ -19,10 +20,10 @@ use http::{HeaderMap, Uri};
 use tokio::time::Instant;
 
 pub(crate) use self::host::Host;
-use self::warning::Warned;
+use self::{paced::Paced, warning::Warned};
 use crate::origin::origin;
 
-/// When a request was sent, on both local clocks.
+/// A moment on both local clocks, such as when a request was sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sending {
     pub(crate) at: Instant,
@@ -42,7 +43,7 @@ impl Sending {
 pub(crate) struct ServerClocks {
     wall: Arc<dyn WallClock>,
     anchor: ClockAnchor,
-    issuer: Mutex<ServerClock>,
+    issuer: Mutex<Paced>,
     hosts: [OnceLock<Box<Host>>; OriginSlot::COUNT],
     warned: Mutex<Warned>,
 }
@@ -53,7 +54,7 @@ impl ServerClocks {
         Self {
             wall,
             anchor,
-            issuer: Mutex::new(ServerClock::new(anchor)),
+            issuer: Mutex::new(Paced::new(anchor)),
             hosts: [const { OnceLock::new() }; OriginSlot::COUNT],
             warned: Mutex::default(),
         }
@@ -98,47 +99,83 @@ impl ServerClocks {
 
     /// An answer of the issuer.
     pub(crate) fn issued(&self, observations: &[Observation]) {
+        let local = self.local();
         let mut issuer = lock(&self.issuer);
+        let clock = issuer.learn(local.at.into_std(), local.wall);
         for observation in observations {
-            issuer.observe(observation);
+            clock.observe(observation);
         }
     }
 
     /// What the issuer's clock most likely shows.
     pub(crate) fn issuer_now(&self) -> Option<SystemTime> {
-        lock(&self.issuer).time_at(Instant::now().into_std())
+        let local = self.local();
+        self.issuer_tells(local, |clock| clock.time_at(local.at.into_std()))
     }
 
     pub(crate) fn issuer_skew(&self) -> Option<Skew> {
-        lock(&self.issuer).skew_at(Instant::now().into_std(), self.wall.now())
+        let local = self.local();
+        self.issuer_tells(local, |clock| {
+            clock.skew_at(local.at.into_std(), local.wall)
+        })
+    }
+
+    /// What the clock of a host most likely shows.
+    pub(crate) fn now_at(&self, host: &Host) -> Option<SystemTime> {
+        let local = self.local();
+        host.tells(local, |clock| clock.time_at(local.at.into_std()))
     }
 
     pub(crate) fn skew_of(&self, host: &Host) -> Option<Skew> {
-        host.clock()
-            .skew_at(Instant::now().into_std(), self.wall.now())
+        let local = self.local();
+        host.tells(local, |clock| {
+            clock.skew_at(local.at.into_std(), local.wall)
+        })
+    }
+
+    /// How many clocks answer under the name of a host.
+    pub(crate) fn clocks_of(&self, host: &Host) -> usize {
+        host.tells(self.local(), |clock| Some(clock.clocks()))
+            .unwrap_or_default()
     }
 
     /// By how much an API host is ahead of the issuer beyond doubt, where it is by less than `limit`.
     pub(crate) fn furthest_ahead(&self, limit: Duration) -> Duration {
-        let Some(issuer) = self.issuer_offset() else {
+        let local = self.local();
+        let Some(issuer) = self.issuer_offset(local) else {
             return Duration::ZERO;
         };
         let ahead = self
             .hosts()
-            .filter_map(|(_, host)| host.ahead_of(issuer).filter(|ahead| *ahead < limit));
-        ahead.max().unwrap_or_default()
+            .filter_map(|(_, host)| host.ahead_of(issuer, local));
+        ahead
+            .filter(|ahead| *ahead < limit)
+            .max()
+            .unwrap_or_default()
     }
 
     /// Whether a host is further ahead of the issuer than any sane clock: then it is left to its 401.
     pub(crate) fn is_disbelieved(&self, host: &Host, limit: Duration) -> bool {
-        let issuer = self.issuer_offset();
-        issuer
-            .and_then(|issuer| host.ahead_of(issuer))
-            .is_some_and(|ahead| ahead >= limit)
+        let local = self.local();
+        let issuer = self.issuer_offset(local);
+        let ahead = issuer.and_then(|issuer| host.ahead_of(issuer, local));
+        ahead.is_some_and(|ahead| ahead >= limit)
     }
 
-    fn issuer_offset(&self) -> Option<OffsetInterval> {
-        lock(&self.issuer).offset_at(Instant::now().into_std())
+    fn local(&self) -> Sending {
+        Sending::now(&*self.wall)
+    }
+
+    fn issuer_offset(&self, local: Sending) -> Option<OffsetInterval> {
+        self.issuer_tells(local, |clock| clock.offset_at(local.at.into_std()))
+    }
+
+    fn issuer_tells<R>(
+        &self,
+        local: Sending,
+        what: impl FnOnce(&ServerClock) -> Option<R>,
+    ) -> Option<R> {
+        what(lock(&self.issuer).ask(local.at.into_std(), local.wall)?)
     }
 
     fn warn(&self) {
@@ -149,7 +186,8 @@ impl ServerClocks {
             .hosts()
             .filter_map(|(_, host)| Some((host.name().to_owned(), self.skew_of(host)?)));
         let skews: Vec<_> = issuer.into_iter().chain(hosts).collect();
-        if let Some(message) = lock(&self.warned).judge(&skews) {
+        let news = lock(&self.warned).judge(&skews);
+        if let Some(message) = news {
             tracing::warn!("{message}");
         }
     }

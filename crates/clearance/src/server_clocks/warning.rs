@@ -62,6 +62,7 @@ fn is_notable(skew: &Skew) -> bool {
 /// Whether one wrong local clock would explain both.
 fn agree(one: &Skew, other: &Skew) -> bool {
     let tolerance = one.error() + other.error() + Duration::from_secs(2);
-    one.is_server_ahead() == other.is_server_ahead()
+    is_notable(other)
+        && one.is_server_ahead() == other.is_server_ahead()
         && one.magnitude().abs_diff(other.magnitude()) <= tolerance
 }

@@ -172,7 +172,7 @@ impl Sent {
         } else if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
             let route = self.route.filter(|route| self.shared.is_watched(*route));
             if on_trial || route.is_some() || !token.was_accepted(self.slot) {
-                self.shared.accepted(token.id, self.slot, route);
+                self.shared.accepted(self.at, token.id, self.slot, route);
             }
         } else if on_trial {
             self.shared.not_refused(token.id);

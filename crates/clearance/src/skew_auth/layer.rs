@@ -39,8 +39,8 @@ impl SkewAuthLayer {
         self
     }
 
-    /// How long a call is held while another one tries a token after a refusal, or while a refused one ripens for a
-    /// server that runs behind. Default: 5 s.
+    /// How long a call is held while another one tries a token after a refusal. Default: 5 s. Where a server's own `Date`
+    /// tells when a token will be good there, calls are held until then, for 30 s at most.
     pub fn patience(self, patience: Duration) -> Self {
         self.shared.with(|cache, _| cache.set_patience(patience));
         self
@@ -64,7 +64,8 @@ impl SkewAuthLayer {
         ServerTimes::new(self.shared.clone())
     }
 
-    /// Ends all hold-offs: the next call that needs a token asks for one. For after a secret was corrected.
+    /// Ends all hold-offs, and forgets how old tokens had to be for hosts that run behind: the next call that needs a token
+    /// asks for one. For after a secret was corrected, or a clock.
     pub fn retry_now(&self) {
         self.shared.with(|cache, _| cache.retry_now());
     }

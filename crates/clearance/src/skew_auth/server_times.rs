@@ -3,7 +3,6 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use clearance_core::clock::Skew;
-use tokio::time::Instant;
 
 use crate::token_cache::Shared;
 
@@ -30,11 +29,8 @@ impl ServerTimes {
     /// is not the origin of a host that was called, such as `https://api.example.com`.
     #[must_use]
     pub fn now_at(&self, origin: &str) -> Option<SystemTime> {
-        self.0
-            .clocks()
-            .named(origin)?
-            .clock()
-            .time_at(Instant::now().into_std())
+        let clocks = self.0.clocks();
+        clocks.named(origin).and_then(|host| clocks.now_at(host))
     }
 
     /// How far the clock of this API host is from the local one.

@@ -135,7 +135,7 @@ pub(super) fn attach<B>(
         }
     };
     shared.meet(slot, request.uri(), request.headers());
-    let route = shared.route_of(request.uri());
+    let route = shared.route_of(slot, request.uri());
     request
         .headers_mut()
         .insert(AUTHORIZATION, grant.token.header.clone());

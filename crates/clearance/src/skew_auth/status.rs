@@ -17,7 +17,8 @@ pub struct Status {
     pub remaining: Option<Duration>,
     /// Whether a token is being asked for now.
     pub refreshing: bool,
-    /// The issuer's clock against the local one, with its error bar. `None`: no answer told the issuer's time yet.
+    /// The issuer's clock against the local one, with its error bar. `None`: no answer told the issuer's time yet, or
+    /// none since the machine slept or its clock was set.
     pub issuer_skew: Option<Skew>,
     /// The API hosts that were called, and their clocks.
     pub hosts: Vec<HostStatus>,
@@ -38,13 +39,15 @@ pub struct HostStatus {
     /// Its origin, such as `https://api.example.com`.
     pub origin: String,
     /// The stamps of its replies against the local clock. Many servers keep a `Date` for a second, so that its clock may
-    /// be up to a second further on. `None`: no reply told its time yet.
+    /// be up to a second further on. `None`: no reply told its time yet, or none since the machine slept or its clock
+    /// was set.
     pub skew: Option<Skew>,
     /// How many clocks answer under this name: 2 and more behind some balancers.
     pub clocks: usize,
     /// Its clock is so far ahead of the issuer's that it is not believed, and a token's end there is left to its 401.
     pub disbelieved: bool,
-    /// How old a token had to be before it was taken, where a younger one was refused.
+    /// How old a token had to be before it was taken, where a younger one was refused. Kept until
+    /// [`retry_now`](super::SkewAuthLayer::retry_now): later tokens are used from that age on.
     pub ripening: Option<Duration>,
 }
 
@@ -84,15 +87,12 @@ impl Status {
         let issuer_skew = clocks.issuer_skew();
         shared.with(|cache, now| {
             let limit = cache.half_life().unwrap_or(Duration::MAX);
-            let hosts = clocks.hosts().map(|(slot, host)| {
-                let known = host.clock().clocks();
-                HostStatus {
-                    origin: host.name().to_owned(),
-                    skew: clocks.skew_of(host),
-                    clocks: known,
-                    disbelieved: clocks.is_disbelieved(host, limit),
-                    ripening: cache.ripening_of(slot),
-                }
+            let hosts = clocks.hosts().map(|(slot, host)| HostStatus {
+                origin: host.name().to_owned(),
+                skew: clocks.skew_of(host),
+                clocks: clocks.clocks_of(host),
+                disbelieved: clocks.is_disbelieved(host, limit),
+                ripening: cache.ripening_of(slot),
             });
             let counts = cache.counts();
             let refreshes = |cause: Cause| counts.refreshes[cause as usize];

@@ -23,6 +23,8 @@ pub(crate) struct CachedToken {
     pub(crate) header: HeaderValue,
     pub(crate) audience: Option<Audience>,
     pub(crate) life: Life,
+    /// By how much it ends earlier than the issuer says.
+    pub(crate) shortened: Duration,
     /// When it was asked for.
     pub(crate) begun: Instant,
     /// From when on it is valid, as far as that is known.
@@ -36,7 +38,14 @@ pub(crate) struct CachedToken {
 }
 
 impl CachedToken {
-    pub(crate) fn new(id: u64, minted: Minted, life: Life) -> Self {
+    /// `ahead` is what its life is shortened by if it has an absolute end.
+    pub(crate) fn new(id: u64, minted: Minted, life: Life, ahead: Duration) -> Self {
+        let shortened = if minted.expires_at.is_some() {
+            ahead
+        } else {
+            Duration::ZERO
+        };
+        let life = life.shortened(shortened);
         let left = life.deadline.saturating_duration_since(minted.received);
         Self {
             id,
@@ -44,6 +53,7 @@ impl CachedToken {
             header: minted.header,
             audience: minted.audience,
             life,
+            shortened,
             begun: minted.requested,
             born: minted.born,
             expires_at: minted.expires_at,
@@ -51,10 +61,11 @@ impl CachedToken {
         }
     }
 
-    /// The same token with another life.
-    pub(crate) fn with_life(&self, life: Life) -> Self {
+    /// The same token, ending earlier.
+    pub(crate) fn with_shortened(&self, by: Duration) -> Self {
         Self {
-            life,
+            life: self.life.shortened(by),
+            shortened: self.shortened + by,
             ..self.copy()
         }
     }
@@ -77,6 +88,7 @@ impl CachedToken {
             header: self.header.clone(),
             audience: self.audience.clone(),
             life: self.life,
+            shortened: self.shortened,
             begun: self.begun,
             born: self.born,
             expires_at: self.expires_at,

@@ -6,7 +6,8 @@ use clearance_core::TokenError;
 use tokio::time::Instant;
 
 use super::{
-    CachedToken, Life, Minted, Ticket, TokenCache, UNLIMITED,
+    CachedToken, Minted, Ticket, TokenCache, UNLIMITED,
+    refusal::Verdict,
     restraint::{Bucket, hold_off},
     routes::Routes,
 };
@@ -39,16 +40,23 @@ impl TokenCache {
         let Some(flight) = self.in_flight.take_if(|flight| flight.ticket == ticket) else {
             return Ok(());
         };
-        let living = self
-            .current
-            .clone()
-            .filter(|token| now < token.life.deadline);
+        // What has an absolute end is not renewed by being handed out once more.
+        let is_over = |token: &CachedToken| {
+            now >= token.life.deadline
+                && (minted.expires_at.is_none() || token.expires_at != minted.expires_at)
+        };
+        let living = self.current.clone().filter(|token| !is_over(token));
         let no_fresher = |token: &Arc<CachedToken>| {
             let ends_earlier =
                 minted.requested + minted.lifetime.min(UNLIMITED) <= token.life.deadline;
-            token.header == minted.header || (ends_earlier && self.verdict.is_none())
+            token.header == minted.header
+                || (ends_earlier && self.verdict.is_none() && !token.is_over(minted.wall.1))
         };
         if let Some(kept) = living.filter(no_fresher) {
+            if self.verdict == Some(Verdict::Revoked) && kept.header == minted.header {
+                // The issuer stands by it.
+                self.verdict = None;
+            }
             // A jump of the wall clock is explained by this answer, too.
             self.current = Some(Arc::new(kept.with_wall(&minted)));
             let error = TokenError::unavailable(
@@ -56,8 +64,9 @@ impl TokenCache {
             );
             self.fail(now, ticket, error.clone(), chance);
             // It is served to its end, and not a moment is lost then.
+            let end = Some(kept.life.deadline).filter(|end| now < *end);
             let until = |failure: Failure| Failure {
-                until: failure.until.min(kept.life.deadline),
+                until: end.map_or(failure.until, |end| failure.until.min(end)),
                 ..failure
             };
             self.failure = self.failure.take().map(until);
@@ -67,23 +76,19 @@ impl TokenCache {
         self.failure = None;
         self.ended = Some((ticket, Ok(())));
         self.tokens += 1;
-        let life = self.life_of(&minted);
-        let token = Arc::new(CachedToken::new(self.tokens, minted, life));
-        self.take(now, token);
-        Ok(())
-    }
-
-    fn life_of(&self, minted: &Minted) -> Life {
         // A successor has to be there before it is ripe.
         let early = self.renewal + self.ripening() / 2;
-        let life = self
-            .margins
-            .life(minted.requested, minted.received, minted.lifetime, early);
-        if minted.expires_at.is_some() {
-            life.shortened(self.ahead)
-        } else {
-            life
-        }
+        let Minted {
+            requested,
+            received,
+            lifetime,
+            ..
+        } = minted;
+        let life = self.margins.life(requested, received, lifetime, early);
+        let ahead = self.ahead.min(lifetime / 2);
+        let token = Arc::new(CachedToken::new(self.tokens, minted, life, ahead));
+        self.take(now, token);
+        Ok(())
     }
 
     /// A refresh failed; it is not asked again before its hold-off ends.
@@ -117,6 +122,7 @@ impl TokenCache {
         self.next_try = None;
         self.bucket = Bucket::full();
         self.routes = Routes::default();
+        self.ripening.clear();
     }
 
     fn fail(&mut self, now: Instant, ticket: Ticket, error: TokenError, chance: f64) {

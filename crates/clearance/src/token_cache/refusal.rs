@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use clearance_core::OriginSlot;
 use tokio::time::Instant;
 
-use super::{CachedToken, TokenCache, Waiting, state::Cause, trial::RIPENING};
+use super::{CachedToken, TokenCache, UNLIMITED, Waiting, state::Cause, trial::RIPENING};
 use crate::{RefusalReason, challenge::Challenge};
 
 /// What a refusal said of the current token.
@@ -133,7 +133,7 @@ impl TokenCache {
         self.verdict = Some(verdict);
         if verdict == Verdict::Suspect {
             self.refused_in_row = self.refused_in_row.max(1);
-            self.doubted = Some(refusal.id);
+            self.doubted = Some((refusal.id, refusal.by));
         }
         self.wait_for_refresh(now, refusal.held_since)
     }
@@ -145,7 +145,8 @@ impl TokenCache {
         let Some((born, date)) = told.filter(|(born, date)| *date < born.at) else {
             return matches!(self.verdict, Some(Verdict::Young { .. }));
         };
-        let behind = born.at.duration_since(date).unwrap_or_default() + born.slack;
+        let behind = born.at.duration_since(date).unwrap_or_default();
+        let behind = behind.saturating_add(born.slack).min(UNLIMITED);
         let since = match self.young_since {
             Some((id, since)) if id == current.id => since,
             _ => now,
@@ -160,7 +161,7 @@ impl TokenCache {
             Some(Verdict::Young { until }) => until.min(now + behind),
             _ => now + behind,
         };
-        self.doubted = Some(current.id);
+        self.doubted = Some((current.id, refusal.by));
         self.verdict = Some(Verdict::Young { until });
         true
     }
@@ -196,8 +197,8 @@ impl TokenCache {
         Refused::Pending(Waiting::on(Some(ticket), held_since))
     }
 
-    /// An origin took a token: 2xx or 304.
-    pub(crate) fn accepted(&mut self, now: Instant, id: u64, by: OriginSlot, route: Option<u64>) {
+    /// An origin took a token, in a request that was sent then: 2xx or 304.
+    pub(crate) fn accepted(&mut self, sent: Instant, id: u64, by: OriginSlot, route: Option<u64>) {
         if let Some(route) = route {
             self.routes.accepted(route);
         }
@@ -205,8 +206,9 @@ impl TokenCache {
         let Some(current) = self.current.as_ref().filter(|current| current.id == id) else {
             return;
         };
-        let age = now.saturating_duration_since(current.begun);
-        if self.doubted == Some(id) && !current.was_accepted(by) && age <= RIPENING {
+        let doubt = self.doubted.take_if(|(doubted, _)| *doubted == id);
+        let age = sent.saturating_duration_since(current.begun);
+        if doubt == Some((id, by)) && age <= RIPENING {
             // It had to ripen: its successors will have to as well.
             self.ripening.insert(by.index(), age);
         }

@@ -37,8 +37,14 @@ impl Shared {
         }
     }
 
-    pub(crate) fn accepted(self: &Arc<Self>, id: u64, by: OriginSlot, route: Option<u64>) {
-        self.with(|cache, now| cache.accepted(now, id, by, route));
+    pub(crate) fn accepted(
+        self: &Arc<Self>,
+        sent: Sending,
+        id: u64,
+        by: OriginSlot,
+        route: Option<u64>,
+    ) {
+        self.with(|cache, _| cache.accepted(sent.at, id, by, route));
     }
 
     /// A request is about to be sent to a host, which gets a name when it is met first.
@@ -59,9 +65,9 @@ impl Shared {
     }
 
     /// The route of a request, while routes are told apart.
-    pub(crate) fn route_of(&self, uri: &Uri) -> Option<u64> {
+    pub(crate) fn route_of(&self, slot: OriginSlot, uri: &Uri) -> Option<u64> {
         self.watched.load().as_ref()?;
-        Some(hash(uri.path()))
+        Some(hash(uri.path()).wrapping_add(slot.index() as u64))
     }
 
     /// Whether a route refused a token and has not accepted one since.

@@ -25,7 +25,8 @@ impl TokenCache {
             self.begin_trial(now, token);
             return;
         }
-        let ripe = token.begun + self.ripening();
+        // Never past the moment from which it would be renewed itself.
+        let ripe = (token.begun + self.ripening()).min(token.life.soft);
         let older = self
             .current
             .as_ref()
@@ -34,6 +35,7 @@ impl TokenCache {
             self.next = Some(Next { token, ripe });
         } else {
             self.trial = None;
+            self.next = None;
             self.current = Some(token);
             self.verdict = (now < ripe).then_some(Verdict::Young { until: ripe });
         }

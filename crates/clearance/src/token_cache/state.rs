@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use clearance_core::TokenError;
+use clearance_core::{OriginSlot, TokenError};
 use tokio::time::Instant;
 
 use super::{
@@ -38,8 +38,8 @@ pub(crate) struct TokenCache {
     pub(super) next: Option<Next>,
     /// The age at which a host first took a token that it had refused before, by its slot.
     pub(super) ripening: HashMap<usize, Duration>,
-    /// The token that was refused before it was ever accepted, most lately.
-    pub(super) doubted: Option<u64>,
+    /// The token that was refused before it was ever accepted, most lately, and by whom.
+    pub(super) doubted: Option<(u64, OriginSlot)>,
     /// Since when a token is held back for being too young.
     pub(super) young_since: Option<(u64, Instant)>,
     /// By how much a refusing server is behind the issuer, where that is too much to wait for.

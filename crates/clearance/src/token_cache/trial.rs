@@ -133,6 +133,11 @@ impl TokenCache {
             self.next_try = Some(now + doubling(1, 60, self.refused_in_row.max(1)));
             self.refused_in_row = self.refused_in_row.saturating_add(1);
         }
+        if trial.token.id != older.id && now >= older.life.soft {
+            // The older one is at its end: kept, it would be renewed with each call.
+            self.current = Some(trial.token);
+            return Refused::Final(RefusalReason::RefusedAgain);
+        }
         // The older one stays. While it may be too young for a server that runs behind, it is tried as it ages, and
         // further ones, which would be younger still, are not asked for.
         let ripe = older.begun + RIPENING;
@@ -155,6 +160,7 @@ impl TokenCache {
     pub(crate) fn not_refused(&mut self, id: u64) {
         if let Some(trial) = self.trial.take_if(|trial| trial.token.id == id) {
             self.current = Some(trial.token);
+            self.next = None;
             if self.verdict == Some(Verdict::Suspect) {
                 self.verdict = None;
             }

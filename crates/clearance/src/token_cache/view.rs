@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Counts, Life, Ticket, TokenCache, refusal::Verdict};
+use super::{Counts, Life, Ticket, TokenCache, UNLIMITED, refusal::Verdict};
 
 /// All that a waiting call may be waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl TokenCache {
     }
 
     pub(crate) fn set_patience(&mut self, patience: Duration) {
-        self.patience = patience;
+        self.patience = patience.min(UNLIMITED);
     }
 
     pub(crate) fn counts(&self) -> &Counts {
@@ -74,18 +74,22 @@ impl TokenCache {
             .current
             .as_ref()
             .filter(|token| token.expires_at.is_some())?;
-        Some((token.life.deadline - token.begun) / 2)
+        Some((token.life.deadline + token.shortened - token.begun) / 2)
     }
 
     /// A host is ahead of the issuer by this much: what has an absolute end, ends there earlier.
     pub(crate) fn shorten(&mut self, ahead: Duration) {
-        let more = ahead.saturating_sub(self.ahead);
         self.ahead = ahead;
+        let Some(token) = self
+            .current
+            .as_ref()
+            .filter(|token| token.expires_at.is_some())
+        else {
+            return;
+        };
+        let more = ahead.saturating_sub(token.shortened);
         if more > Duration::from_secs(1) {
-            self.current = self
-                .current
-                .take()
-                .map(|token| Arc::new(token.with_life(token.life.shortened(more))));
+            self.current = Some(Arc::new(token.with_shortened(more)));
         }
     }
 

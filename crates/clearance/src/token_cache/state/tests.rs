@@ -661,5 +661,156 @@ fn an_old_token_that_is_refused_once_did_not_have_to_ripen() {
     bench.now += 60 * SECOND;
     assert!(matches!(bench.refused(1), Refused::Pending(_)));
     bench.refresh(3600 * SECOND);
-    assert_eq!(bench.sends(), Some(2), "nobody is held for a token that works at once");
+    assert_eq!(
+        bench.sends(),
+        Some(2),
+        "nobody is held for a token that works at once"
+    );
+}
+
+#[test]
+fn a_server_that_refuses_everything_is_not_met_with_a_token_for_each_call() {
+    let mut bench = Bench::with_token(600 * SECOND);
+    let (start, mut asked) = (bench.now, 0);
+    while bench.now < start + 1200 * SECOND {
+        match bench.ask() {
+            Answer::Attach(token) => drop(bench.refused(token.id)),
+            Answer::Try(token) => drop(bench.tried(token.id)),
+            Answer::Wait(_) | Answer::Fail(_) => {}
+        }
+        if bench.cache.order.is_some() {
+            asked += 1;
+            bench.refresh(600 * SECOND);
+        }
+        bench.now += SECOND / 10;
+    }
+    assert!(asked <= 40, "{asked} tokens in 20 minutes");
+}
+
+#[test]
+fn ripening_never_outlasts_the_token() {
+    let mut bench = Bench::with_token(20 * SECOND);
+    bench.cache.ripening.insert(slot().index(), 25 * SECOND);
+    let mut served = 0;
+    for _ in 0..6000 {
+        served += u32::from(bench.sends().is_some());
+        if bench.cache.order.is_some() {
+            bench.refresh(20 * SECOND);
+        }
+        bench.now += SECOND / 10;
+    }
+    assert!(served > 5000, "{served} of 6000");
+}
+
+#[test]
+fn one_host_that_lets_tokens_ripen_says_nothing_of_another() {
+    let mut bench = Bench::with_token(3600 * SECOND);
+    assert!(matches!(
+        bench.refused_at(1, BORN - 2 * SECOND),
+        Refused::Pending(_)
+    ));
+    bench.now += 2 * SECOND;
+    bench.accepted(1);
+    assert_eq!(bench.cache.ripening(), 2 * SECOND);
+    let uri = "https://b.example.com".parse().unwrap();
+    let other = Audience::any()
+        .admits(&Method::GET, &uri, &HeaderMap::new())
+        .unwrap();
+    assert_ne!(other, slot());
+    bench.now += 20 * SECOND;
+    bench.cache.accepted(bench.now, 1, other, None);
+    assert_eq!(bench.cache.ripening(), 2 * SECOND);
+}
+
+#[test]
+fn after_a_sleep_a_shorter_token_is_better_than_one_that_is_over() {
+    let mut bench = Bench::with_token(3600 * SECOND);
+    let later = WALL + 7200 * SECOND;
+    let ask = |bench: &mut Bench| {
+        bench
+            .cache
+            .ask(bench.now, later, Duration::ZERO, &mut Waiting::default())
+    };
+    assert!(matches!(ask(&mut bench), Answer::Wait(_)));
+    let ticket = bench.ticket();
+    let fresh = Minted {
+        wall: (Arc::new(SystemClock), later),
+        ..minted(HeaderValue::from(9), bench.now, 3000 * SECOND)
+    };
+    bench
+        .cache
+        .refreshed(bench.now, ticket, fresh, 0.0)
+        .unwrap();
+    assert!(matches!(ask(&mut bench), Answer::Attach(token) if token.id == 2));
+}
+
+#[test]
+fn a_token_that_the_issuer_stands_by_is_good_again() {
+    let mut bench = Bench::with_token(3600 * SECOND);
+    bench.accepted(1);
+    assert!(matches!(bench.refused(1), Refused::Pending(_)));
+    let ticket = bench.ticket();
+    let same = minted(HeaderValue::from(1), bench.now, 3600 * SECOND);
+    bench
+        .cache
+        .refreshed(bench.now, ticket, same, 0.0)
+        .unwrap_err();
+    assert_eq!(bench.cache.published().map(|token| token.id), Some(1));
+}
+
+#[test]
+fn a_token_is_shortened_by_how_far_the_host_is_ahead_and_not_by_every_change() {
+    let mut bench = Bench::new();
+    assert!(matches!(bench.ask(), Answer::Wait(_)));
+    let ticket = bench.ticket();
+    let stamped = Minted {
+        expires_at: Some(WALL + 600 * SECOND),
+        ..minted(HeaderValue::from(9), bench.now, 600 * SECOND)
+    };
+    bench
+        .cache
+        .refreshed(bench.now, ticket, stamped, 0.0)
+        .unwrap();
+    let left = |bench: &Bench| bench.cache.deadline().unwrap() - bench.now;
+    for _ in 0..10 {
+        bench.cache.shorten(10 * SECOND);
+        bench.cache.shorten(Duration::ZERO);
+    }
+    assert_eq!(left(&bench), 590 * SECOND);
+    for half in 1..=100 {
+        bench.cache.shorten(SECOND / 2 * half);
+    }
+    assert!(left(&bench) <= 551 * SECOND, "{:?}", left(&bench));
+    assert_eq!(bench.cache.half_life(), Some(300 * SECOND));
+}
+
+#[test]
+fn a_stored_token_that_is_over_is_a_failure_and_not_fetched_again_and_again() {
+    let mut bench = Bench::new();
+    let (start, mut asked) = (bench.now, 0);
+    while bench.now < start + 60 * SECOND {
+        let _ = bench.ask();
+        if let Some(order) = bench.cache.take_order() {
+            asked += 1;
+            let over = Minted {
+                expires_at: Some(WALL),
+                ..minted(HeaderValue::from(9), bench.now, Duration::ZERO)
+            };
+            let _ = bench.cache.refreshed(bench.now, order.ticket, over, 0.0);
+        }
+        bench.now += SECOND / 10;
+    }
+    assert!(asked <= 10, "{asked} fetches in a minute");
+    assert!(matches!(bench.ask(), Answer::Fail(_)));
+}
+
+#[test]
+fn absurd_numbers_do_not_panic() {
+    let mut bench = Bench::with_token(3600 * SECOND);
+    bench.cache.set_patience(Duration::MAX);
+    let _ = bench
+        .cache
+        .ask(bench.now, WALL, Duration::MAX, &mut Waiting::default());
+    let _ = bench.refused_at(1, BORN - Duration::from_secs(1 << 40));
+    let _ = bench.settle(1, &mut Waiting::default());
 }

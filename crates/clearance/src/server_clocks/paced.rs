@@ -1,0 +1,38 @@
+//! A server's clock, which is forgotten where the local clocks part.
+
+use std::time::{Instant, SystemTime};
+
+use clearance_core::clock::{ClockAnchor, ServerClock};
+
+/// What is known of a server's clock counts on the monotonic one. While a machine sleeps that may stand still, and what
+/// was learned before does not add up with what comes after.
+pub(super) struct Paced {
+    clock: ServerClock,
+    anchor: ClockAnchor,
+    /// When something was learned last.
+    last: ClockAnchor,
+}
+
+impl Paced {
+    pub(super) fn new(anchor: ClockAnchor) -> Self {
+        Self {
+            clock: ServerClock::new(anchor),
+            anchor,
+            last: anchor,
+        }
+    }
+
+    /// The model, to be told of a reply that came now.
+    pub(super) fn learn(&mut self, now: Instant, wall: SystemTime) -> &mut ServerClock {
+        if !self.last.kept_pace(now, wall) {
+            self.clock = ServerClock::new(self.anchor);
+        }
+        self.last = ClockAnchor::new(now, wall);
+        &mut self.clock
+    }
+
+    /// The model, if it still holds.
+    pub(super) fn ask(&mut self, now: Instant, wall: SystemTime) -> Option<&mut ServerClock> {
+        self.last.kept_pace(now, wall).then_some(&mut self.clock)
+    }
+}
