@@ -38,3 +38,6 @@ pub(crate) use self::{
     state::{Cause, Counts, Order, REFRESH_DEADLINE, Ticket, TokenCache},
     waiting::{Answer, Waiting},
 };
+
+#[cfg(test)]
+mod tests;

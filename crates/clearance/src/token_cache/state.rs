@@ -63,7 +63,7 @@ pub(crate) struct TokenCache {
     pub(super) renewal: Duration,
     pub(super) tokens: u64,
     tickets: Ticket,
-    order: Option<Order>,
+    pub(super) order: Option<Order>,
 }
 
 /// Counts the refreshes of one cache.
@@ -295,6 +295,3 @@ impl TokenCache {
         self.failure.take_if(|failure| failure.is_forgotten(now));
     }
 }
-
-#[cfg(test)]
-mod tests;
