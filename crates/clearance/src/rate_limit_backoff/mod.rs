@@ -37,11 +37,13 @@
 //! 1. **429 is a limit of its key**, which is the origin unless [`keyed_by`](RateLimitBackoffLayer::keyed_by) says
 //!    otherwise. It holds every call of that key, first ones and retries, until the stated time has passed and 0.1 %
 //!    more, counted from the receipt of the reply. Without a stated time it is 1 s, doubling to 60 s as long as
-//!    nothing gets through, and of that from a half to all by chance.
+//!    nothing gets through, and of that from a half to all by chance. So is a moment (below 1 s) that is stated again
+//!    while nothing gets through.
 //! 2. **A stated wait of more than a minute** (a daily quota) concerns only the call that met it.
 //! 3. **503 with `Retry-After` is the server's trouble**: its call waits alone, and only if the request is idempotent
 //!    (`GET`, `HEAD`, `PUT`, `DELETE`, `OPTIONS`, `TRACE`, or any with an `Idempotency-Key`). Further statuses can be
-//!    named by [`classify_with`](RateLimitBackoffLayer::classify_with). A `Retry-After` on 401 and 3xx is ignored, and
+//!    named by [`classify_with`](RateLimitBackoffLayer::classify_with). From the second refusal on it waits 1 s at least,
+//!    doubling to 32 s. A `Retry-After` on 401 and 3xx is ignored, and
 //!    no 429 refreshes a token.
 //! 4. **A 429 of a call that was sent before the pause began** is no new evidence: it lengthens the pause if it states
 //!    a longer time, and nothing else.
