@@ -16,7 +16,7 @@
 //!
 //! Why this order: what limits sends must see every send, so that the replay of a 401 does not slip past a pause; and what
 //! attaches the token must run after every wait. Other orders compose and work, for what they are. Anything that follows
-//! redirects goes **above** `SkewAuthLayer`.
+//! redirects goes **above** `SkewAuthLayer`. For a body that is not `Clone`, [`ReplayBodyLayer`] comes first of all.
 //!
 //! # Example
 //!
@@ -109,7 +109,8 @@ mod origin;
 #[cfg(feature = "rate-limit-backoff")]
 pub mod rate_limit_backoff;
 mod refused;
-mod replay;
+#[cfg(any(feature = "retry-401", feature = "rate-limit-backoff"))]
+pub mod replay;
 #[cfg(feature = "retry-401")]
 pub mod retry_401;
 #[cfg(feature = "skew-auth")]
@@ -127,12 +128,13 @@ pub use clearance_core::{
 
 #[cfg(feature = "rate-limit-backoff")]
 pub use self::rate_limit_backoff::{RateLimitBackoff, RateLimitBackoffLayer};
+#[cfg(any(feature = "retry-401", feature = "rate-limit-backoff"))]
+pub use self::replay::{Replay, ReplayBody, ReplayBodyLayer};
 #[cfg(feature = "retry-401")]
 pub use self::retry_401::{Retry401, Retry401Layer};
 #[cfg(feature = "skew-auth")]
 pub use self::skew_auth::{SkewAuth, SkewAuthLayer};
 pub use self::{
     refused::{RefusalReason, Settled, TokenRefused},
-    replay::Replay,
     waited::Waited,
 };

@@ -1,13 +1,18 @@
 //! The copy of a request that a replay is made of.
 
-use http::{Request, request::Parts};
+use http::{Extensions, Request, request::Parts};
 
-use super::Replay;
+use super::{
+    Replay,
+    head::{Head, Seat},
+};
 
 /// A request's head and body as they were before it was sent.
 #[derive(Debug)]
 pub(crate) struct KeptRequest<B> {
-    head: Parts,
+    /// `None`: it is in the body's seat, where another layer has put it or will look for it.
+    head: Option<Box<Head>>,
+    extensions: Extensions,
     body: B,
 }
 
@@ -16,20 +21,64 @@ impl<B: Replay> KeptRequest<B> {
     pub(crate) fn of(request: Request<B>) -> (Request<B>, Option<Self>) {
         let (head, body) = request.into_parts();
         let kept = body.again().map(|body| Self {
-            head: head.clone(),
+            head: own(&head, &body),
+            extensions: head.extensions.clone(),
             body,
         });
         (Request::from_parts(head, body), kept)
     }
 
     /// The head as it was before the request was sent.
-    #[cfg(feature = "rate-limit-backoff")]
-    pub(crate) fn head(&self) -> &Parts {
-        &self.head
+    pub(crate) fn head(&self) -> Parts {
+        let seated = || self.body.seat().and_then(Seat::get);
+        let head = self.head.as_deref().or_else(seated);
+        let mut head = head.expect("kept from the beginning").parts();
+        head.extensions = self.extensions.clone();
+        head
     }
 
     /// The request once more. `None` if its body turned out to be longer than can be kept.
     pub(crate) fn again(&self) -> Option<Request<B>> {
-        Some(Request::from_parts(self.head.clone(), self.body.again()?))
+        let body = self.body.again()?;
+        Some(Request::from_parts(self.head(), body))
+    }
+}
+
+/// A copy of the head, unless the body has a seat for it.
+fn own<B: Replay>(head: &Parts, body: &B) -> Option<Box<Head>> {
+    let is_seated = body.seat().is_some_and(|seat| seat.keep(head));
+    (!is_seated).then(|| Box::new(Head::of(head)))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::HeaderValue;
+    use http_body_util::Full;
+
+    use super::*;
+    use crate::ReplayBody;
+
+    #[test]
+    fn two_layers_share_a_copy_unless_the_head_was_changed_between_them() {
+        let body = ReplayBody::new(Full::<Bytes>::from("text"));
+        let request = Request::put("https://api.example.com").body(body).unwrap();
+        let (request, outer) = KeptRequest::of(request);
+        let (mut request, same) = KeptRequest::of(request);
+        request
+            .headers_mut()
+            .insert("x-between", HeaderValue::from_static("1"));
+        request.extensions_mut().insert("between");
+        let (_, changed) = KeptRequest::of(request);
+
+        let (outer, same, changed) = (outer.unwrap(), same.unwrap(), changed.unwrap());
+        assert!(outer.head.is_none() && same.head.is_none() && changed.head.is_some());
+        for (kept, fields) in [(outer, 0), (same, 0), (changed, 1)] {
+            let again = kept.again().unwrap();
+            assert_eq!(
+                (again.headers().len(), again.extensions().len()),
+                (fields, fields)
+            );
+        }
     }
 }

@@ -105,7 +105,7 @@ impl<S, B: Replay> Call<S, B> {
             core, key, kept, ..
         } = self;
         self.seat.get_or_insert_with(|| {
-            let head = || kept.as_ref().map(|kept| core.rules.key(kept.head()));
+            let head = || kept.as_ref().map(|kept| core.rules.key(&kept.head()));
             let key = key.take().or_else(head).unwrap_or_default();
             Seat::new(core.gates.enter(&key, now))
         })

@@ -1,0 +1,305 @@
+//! What is sent again is the same, or it is not sent.
+
+use std::{collections::VecDeque, convert::Infallible, fmt::Debug};
+
+use http::{HeaderMap, HeaderValue};
+use http_body_util::{BodyExt, Empty, Full};
+use proptest::prelude::*;
+
+use super::{super::ReplayBodyError, *};
+
+/// Frames, waits and an end, by script.
+#[derive(Debug, Default)]
+struct Script(VecDeque<Step>);
+
+#[derive(Clone, Debug)]
+enum Step {
+    Data(Bytes),
+    Trailers(HeaderMap),
+    Wait,
+    Fail,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("broken")
+    }
+}
+
+impl Error for Broken {}
+
+impl Body for Script {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        Poll::Ready(match self.0.pop_front() {
+            Some(Step::Data(data)) => Some(Ok(Frame::data(data))),
+            Some(Step::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
+            Some(Step::Fail) => Some(Err(Broken)),
+            Some(Step::Wait) => {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            None => None,
+        })
+    }
+}
+
+fn data(text: &'static str) -> Step {
+    Step::Data(Bytes::from_static(text.as_bytes()))
+}
+
+fn body<const N: usize>(steps: [Step; N]) -> ReplayBody<Script> {
+    ReplayBody::new(Script(steps.into()))
+}
+
+fn poll<B>(body: &mut ReplayBody<B>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>
+where
+    B: Body<Error: Into<BoxError>> + Unpin,
+{
+    Pin::new(body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()))
+}
+
+/// What a sending has sent: data, trailers, and how it ended.
+#[derive(Debug, Default, PartialEq)]
+struct Sent {
+    data: Vec<u8>,
+    trailers: Option<HeaderMap>,
+    error: Option<String>,
+}
+
+impl Sent {
+    /// Polls up to `polls` times; whether it came to an end.
+    fn poll(&mut self, body: &mut ReplayBody<Script>, polls: usize) -> bool {
+        for _ in 0..polls {
+            match poll(body) {
+                Poll::Pending => {}
+                Poll::Ready(None) => return true,
+                Poll::Ready(Some(Err(error))) => {
+                    self.error = Some(error.to_string());
+                    return true;
+                }
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => self.data.extend(data),
+                    Err(frame) => self.trailers = frame.into_trailers().ok(),
+                },
+            }
+        }
+        false
+    }
+
+    fn all(body: &mut ReplayBody<Script>) -> Self {
+        let mut sent = Self::default();
+        assert!(sent.poll(body, 10_000), "it has no end");
+        sent
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => proptest::collection::vec(any::<u8>(), 0..200).prop_map(|data| Step::Data(data.into())),
+        1 => Just(Step::Wait),
+    ];
+    let trailers = proptest::option::of(Just(Step::Trailers(HeaderMap::from_iter([(
+        http::HeaderName::from_static("x-sum"),
+        HeaderValue::from_static("7"),
+    )]))));
+    let fail = proptest::option::weighted(0.2, Just(Step::Fail));
+    (proptest::collection::vec(step, 0..20), trailers, fail).prop_map(
+        |(mut steps, trailers, fail)| {
+            steps.extend(trailers);
+            steps.extend(fail);
+            steps
+        },
+    )
+}
+
+proptest! {
+    /// Any split into frames, any points at which replies come, any bound; each retrying layer keeps a copy of its own.
+    #[test]
+    fn a_replay_is_exact_or_refused(
+        steps in steps(),
+        replies in proptest::collection::vec((0_usize..30, any::<bool>(), 0_usize..5), 0..4),
+        most in 0_usize..1500,
+    ) {
+        let whole = Sent::all(&mut ReplayBody(Kind::Once(Mutex::new(Script(steps.clone().into())))));
+        let mut sending = ReplayBody::keeping(Script(steps.into()), most);
+        let kept = [sending.again().unwrap(), sending.again().unwrap()];
+        let mut sent = Sent::default();
+        let mut over = false;
+        let mut earlier = Vec::new();
+        for (polls, layer, late) in replies {
+            over = over || sent.poll(&mut sending, polls);
+            let Some(again) = kept[usize::from(layer)].again() else { break };
+            let (mut old, mut old_sent) = (std::mem::replace(&mut sending, again), std::mem::take(&mut sent));
+            // What is still to be sent of the old one may be asked for at any time.
+            if !std::mem::take(&mut over) {
+                over_late(&mut old, &mut old_sent, late);
+                earlier.push((old, old_sent));
+            }
+        }
+        if !over {
+            prop_assert!(sent.poll(&mut sending, 10_000));
+        }
+        prop_assert_eq!(&sent, &whole);
+        for (mut old, mut old_sent) in earlier {
+            if old_sent.error.is_none() {
+                prop_assert!(old_sent.poll(&mut old, 10_000));
+            }
+            let cut_off = old_sent.error.is_some();
+            prop_assert!(cut_off || old_sent == whole, "neither whole nor cut off: {:?}", old_sent);
+            prop_assert!(whole.data.starts_with(&old_sent.data));
+        }
+        // Whether it can be sent again is told by its length.
+        let lost = kept[0].again().is_none();
+        prop_assert_eq!(lost, whole.error.is_some() || whole.data.len() > most || (lost && most < 20 * 32));
+    }
+}
+
+fn over_late(old: &mut ReplayBody<Script>, sent: &mut Sent, polls: usize) {
+    sent.poll(old, polls);
+}
+
+#[test]
+fn a_sending_that_is_taken_over_from_is_cut_off_and_its_frames_are_kept() {
+    let mut first = body([data("one "), data("two "), data("three")]);
+    let kept = first.again().unwrap();
+    let mut sent = Sent::default();
+    assert!(!sent.poll(&mut first, 2));
+    let mut second = kept.again().unwrap();
+    assert_eq!(Sent::all(&mut second).data, b"one two three");
+    // It may still send what is kept: all of it, by now.
+    sent.poll(&mut first, 9);
+    assert_eq!(
+        (sent.data.as_slice(), sent.error),
+        (&b"one two three"[..], None)
+    );
+
+    let mut third = kept.again().unwrap();
+    assert_eq!(Sent::all(&mut third).data, b"one two three");
+}
+
+#[test]
+fn a_sending_that_waits_is_woken_to_learn_that_it_is_over() {
+    struct Flag(std::sync::atomic::AtomicBool);
+    impl std::task::Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+    let mut first = ReplayBody::new(Never);
+    let kept = first.again().unwrap();
+    let flag = Arc::new(Flag(false.into()));
+    let waker = Arc::clone(&flag).into();
+    let poll =
+        |body: &mut ReplayBody<_>| Pin::new(body).poll_frame(&mut Context::from_waker(&waker));
+    assert!(poll(&mut first).is_pending());
+    let _second = kept.again().unwrap();
+    assert!(flag.0.load(std::sync::atomic::Ordering::SeqCst));
+    let Poll::Ready(Some(Err(error))) = poll(&mut first) else {
+        panic!("not cut off");
+    };
+    assert_eq!(error.downcast_ref(), Some(&ReplayBodyError::Superseded));
+}
+
+/// A body without a frame or an end.
+struct Never;
+
+impl Body for Never {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn the_error_of_the_body_is_passed_on_unchanged_and_ends_it() {
+    let mut first = body([data("one"), Step::Fail, data("two")]);
+    let kept = first.again().unwrap();
+    assert!(matches!(poll(&mut first), Poll::Ready(Some(Ok(_)))));
+    let Poll::Ready(Some(Err(error))) = poll(&mut first) else {
+        panic!("no error");
+    };
+    assert_eq!(error.downcast_ref(), Some(&Broken));
+    assert!(kept.again().is_none());
+}
+
+#[test]
+fn a_copy_that_is_sent_too_late_fails_instead_of_sending_a_part() {
+    let mut first = ReplayBody::keeping(Script([data("one"), data("two")].into()), 4);
+    let mut kept = first.again().unwrap();
+    assert_eq!(Sent::all(&mut first).data, b"onetwo");
+    let error = Sent::all(&mut kept).error;
+    assert_eq!(error, Some(ReplayBodyError::NotKept.to_string()));
+}
+
+#[test]
+fn a_known_length_beyond_the_bound_is_not_kept() {
+    let body = Full::new(Bytes::from_static(b"12345"));
+    assert!(ReplayBody::keeping(body.clone(), 4).again().is_none());
+    let body = ReplayBody::keeping(body, 5);
+    assert!(body.again().is_some());
+    assert_eq!(body.size_hint().exact(), Some(5));
+}
+
+#[tokio::test]
+async fn ends_and_lengths_are_told_before_and_after() {
+    let empty = ReplayBody::<Empty<Bytes>>::default();
+    assert!(empty.is_end_stream() && empty.again().is_some_and(|again| again.is_end_stream()));
+
+    let mut body = ReplayBody::new(Full::new(Bytes::from_static(b"12345")));
+    let again = body.again().unwrap();
+    assert!(!body.is_end_stream());
+    body.frame().await.unwrap().unwrap();
+    // Before `None` is asked for: so an HTTP/2 stream ends with its last frame.
+    assert!(body.is_end_stream());
+    assert_eq!(
+        (body.size_hint().exact(), again.size_hint().exact()),
+        (Some(0), Some(5))
+    );
+    assert!(!again.is_end_stream());
+}
+
+#[test]
+fn many_small_frames_do_not_outgrow_the_bound() {
+    let frames = |count| ReplayBody::keeping(Script((0..count).map(|_| data("x")).collect()), 3200);
+    for (count, kept) in [(100, true), (101, false)] {
+        let mut body = frames(count);
+        let copy = body.again().unwrap();
+        assert_eq!(Sent::all(&mut body).data.len(), count);
+        assert_eq!(copy.again().is_some(), kept, "{count} frames");
+    }
+}
+
+#[test]
+fn frames_are_shared_and_not_copied() {
+    let text = Bytes::from(vec![7; 1000]);
+    let mut first = ReplayBody::new(Full::new(text.clone()));
+    let mut second = first.again().unwrap();
+    for body in [&mut first, &mut second] {
+        let Poll::Ready(Some(Ok(frame))) = poll(body) else {
+            panic!("no frame");
+        };
+        assert_eq!(frame.data_ref().unwrap().as_ptr(), text.as_ptr());
+    }
+}
+
+fn assert_debug_and_sync<T: Debug + Send + Sync + Unpin>(_: &T) {}
+
+#[test]
+fn it_can_be_shared_where_its_body_cannot() {
+    let body = ReplayBody::new(Full::new(Bytes::new()).boxed_unsync());
+    assert_debug_and_sync(&body);
+}
