@@ -104,6 +104,12 @@
 
 #[cfg(any(feature = "skew-auth", feature = "retry-401"))]
 mod challenge;
+#[cfg(any(
+    feature = "skew-auth",
+    feature = "retry-401",
+    feature = "rate-limit-backoff"
+))]
+mod grpc;
 #[cfg(any(feature = "skew-auth", feature = "rate-limit-backoff"))]
 mod origin;
 #[cfg(feature = "rate-limit-backoff")]

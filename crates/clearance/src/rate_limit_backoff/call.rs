@@ -11,8 +11,8 @@ use http::Request;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{event, gate::Seat, key::Key, pace::later, service::Core};
-use crate::{Replay, Waited, replay::KeptRequest};
+use super::{event, gate::Seat, key::Key, pace::later, refusal::RateLimited, service::Core};
+use crate::{Replay, Waited, grpc, replay::KeptRequest};
 
 pub(super) use self::judge::Outcome;
 
@@ -28,6 +28,9 @@ pub(super) struct Call<S, B> {
     /// The round of refusals that had begun last when the call was sent.
     round: u64,
     waited: Waited,
+    /// Until when the caller waits for a reply, where the request says so. Known once a limit is met, and counted from
+    /// then: before, nobody looks at the clock.
+    deadline: Option<Instant>,
     wait: Option<Box<Wait<S, B>>>,
 }
 
@@ -45,7 +48,14 @@ struct Wait<S, B> {
 
 pub(super) enum Next<F> {
     Sent(F),
-    Hold(Instant),
+    Hold(Turn),
+}
+
+/// When a call that waits may be made ready and sent.
+pub(super) enum Turn {
+    Now,
+    At(Instant),
+    Never(RateLimited),
 }
 
 impl<S, B> Call<S, B> {
@@ -58,18 +68,38 @@ impl<S, B> Call<S, B> {
             seat: None,
             round: 0,
             waited: spent.copied().unwrap_or_default(),
+            deadline: None,
             wait: None,
         }
     }
 
-    /// When to ask again; `None`: the call may be made ready.
-    pub(super) fn turn(&mut self) -> Option<Instant> {
-        let (wait, seat) = (self.wait.as_ref()?, self.seat.as_mut()?);
+    pub(super) fn turn(&mut self) -> Turn {
         let now = Instant::now();
+        self.ask(now)
+            .map_or(Turn::Now, |until| self.hold(now, until))
+    }
+
+    /// When to ask again, if the call cannot be sent now. It is in line from the first time on.
+    fn ask(&mut self, now: Instant) -> Option<Instant> {
+        let (wait, seat) = (self.wait.as_ref()?, self.seat.as_mut()?);
         if now < wait.not_before {
             return Some(wait.not_before);
         }
         seat.ask(now, wait.latest, self.core.rules.max_held)
+    }
+
+    /// Until then, unless nobody waits for the reply any more.
+    fn hold(&mut self, now: Instant, until: Instant) -> Turn {
+        if self.deadline.is_none_or(|deadline| until <= deadline) {
+            return Turn::At(until);
+        }
+        // It leaves the line with its seat.
+        let Some(seat) = self.seat.take() else {
+            unreachable!("only a call with a seat is held");
+        };
+        self.wait = None;
+        event::refused(seat.key(), until - now, self.waited.attempts);
+        Turn::Never(RateLimited::new(seat.key(), until - now))
     }
 
     fn wait(&mut self, request: Request<B>, now: Instant, not_before: Instant) {
@@ -81,7 +111,7 @@ impl<S, B> Call<S, B> {
             service: None,
         }));
         // It joins the line at once, not when its reply is drained.
-        self.turn();
+        self.ask(now);
     }
 
     /// When a call that is held from now on has waited as long as it may.
@@ -98,9 +128,9 @@ impl<S, B> Call<S, B> {
 }
 
 impl<S, B: Replay> Call<S, B> {
-    /// The gate on the way in: the request, to be sent at once, or when to ask again. Unless some key is limited it is
+    /// The gate on the way in: the request, to be sent at once, or its turn. Unless some key is limited it is
     /// one atomic load.
-    pub(super) fn admit(&mut self, request: Request<B>) -> Result<Request<B>, Instant> {
+    pub(super) fn admit(&mut self, request: Request<B>) -> Result<Request<B>, Turn> {
         let sight = self.core.gates.sight();
         self.round = sight.round;
         if sight.clear {
@@ -122,8 +152,10 @@ impl<S, B: Replay> Call<S, B> {
         event::held(seat.key(), None, until - now, self.waited.attempts);
         seat.hold(usize::MAX);
         self.seat = Some(seat);
+        let timeout = grpc::timeout(request.headers());
+        self.deadline = timeout.map(|timeout| later(now, timeout));
         self.wait(request, now, now);
-        Err(until)
+        Err(self.hold(now, until))
     }
 
     /// Before every sending.
@@ -171,11 +203,12 @@ impl<S, B: Replay> Call<S, B> {
         if let Some(until) = self.seat.as_mut().and_then(gate) {
             // The readiness goes back with the service.
             self.wait = Some(wait);
-            return Poll::Ready(Ok(Next::Hold(until)));
+            return Poll::Ready(Ok(Next::Hold(self.hold(now, until))));
         }
         let waited = now - wait.since;
         self.waited.total = self.waited.total.saturating_add(waited);
-        let request = self.keep(wait.request);
+        let mut request = self.keep(wait.request);
+        grpc::lower_timeout(request.headers_mut(), self.waited.total);
         self.tell(|key| event::sent(key, waited, self.waited.attempts));
         Poll::Ready(Ok(Next::Sent(service.call(request))))
     }

@@ -32,6 +32,11 @@ pub(super) fn gave_up(
     warn!(%key, status, wait_ms, attempt, %reason, "gave up");
 }
 
+pub(super) fn refused(key: &Key, ahead: Duration, attempt: u32) {
+    let wait_ms = millis(ahead);
+    warn!(%key, wait_ms, attempt, reason = "its turn comes after its deadline", "gave up");
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,7 @@
 //! The future of a call.
 
 use std::{
+    error::Error,
     fmt,
     future::Future,
     pin::Pin,
@@ -10,11 +11,16 @@ use std::{
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep_until};
 use tower_service::Service;
 
-use super::call::{Call, Next, Outcome};
+use super::{
+    call::{Call, Next, Outcome, Turn},
+    refusal::RateLimited,
+};
 use crate::{Replay, replay::Drain};
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 pin_project! {
     /// The future of [`RateLimitBackoff`](super::RateLimitBackoff). Dropped, it leaves no trace in any pause.
@@ -40,6 +46,8 @@ pin_project! {
         Held { sleep: Pin<Box<Sleep>> },
         // About to be sent, and waiting for the inner service.
         Readying,
+        // Not to be sent at all.
+        Refused { error: RateLimited },
     }
 }
 
@@ -52,50 +60,59 @@ where
         Self { state, call }
     }
 
-    pub(super) fn held(until: Instant, call: Call<S, B>) -> Self {
-        let state = State::held(until);
+    pub(super) fn held(turn: Turn, call: Call<S, B>) -> Self {
+        let state = turn.into();
         Self { state, call }
     }
 }
 
-impl<F, ResB> State<F, ResB> {
-    fn held(until: Instant) -> Self {
-        let sleep = Box::pin(sleep_until(until));
-        Self::Held { sleep }
+impl<F, ResB> From<Turn> for State<F, ResB> {
+    fn from(turn: Turn) -> Self {
+        match turn {
+            Turn::Now => Self::Readying,
+            Turn::At(until) => Self::Held {
+                sleep: Box::pin(sleep_until(until)),
+            },
+            Turn::Never(error) => Self::Refused { error },
+        }
     }
 }
 
 impl<S, B, ResB> Future for ResponseFuture<S, B, ResB>
 where
     S: Service<Request<B>, Response = Response<ResB>> + Clone,
+    S::Error: Into<BoxError>,
     B: Replay,
     ResB: Body,
 {
-    type Output = Result<Response<ResB>, S::Error>;
+    type Output = Result<Response<ResB>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
             let next = match this.state.as_mut().project() {
-                StateProj::Calling { future } => match this.call.judge(ready!(future.poll(cx))?) {
-                    Outcome::Final(reply) => return Poll::Ready(Ok(reply)),
-                    Outcome::Wait(unread) => {
-                        let drain = Box::pin(Drain::new(unread));
-                        State::Draining { drain }
+                StateProj::Calling { future } => {
+                    let reply = ready!(future.poll(cx)).map_err(Into::into)?;
+                    match this.call.judge(reply) {
+                        Outcome::Final(reply) => return Poll::Ready(Ok(reply)),
+                        Outcome::Wait(unread) => State::Draining {
+                            drain: Box::pin(Drain::new(unread)),
+                        },
                     }
-                },
+                }
                 StateProj::Draining { drain } => {
                     ready!(drain.as_mut().poll(cx));
-                    this.call.turn().map_or(State::Readying, State::held)
+                    this.call.turn().into()
                 }
                 StateProj::Held { sleep } => {
                     ready!(sleep.as_mut().poll(cx));
-                    this.call.turn().map_or(State::Readying, State::held)
+                    this.call.turn().into()
                 }
-                StateProj::Readying => match ready!(this.call.poll_send(cx))? {
+                StateProj::Readying => match ready!(this.call.poll_send(cx)).map_err(Into::into)? {
                     Next::Sent(future) => State::Calling { future },
-                    Next::Hold(until) => State::held(until),
+                    Next::Hold(turn) => turn.into(),
                 },
+                StateProj::Refused { error } => return Poll::Ready(Err(error.clone().into())),
             };
             this.state.set(next);
         }
@@ -112,6 +129,7 @@ where
             State::Draining { .. } => "draining",
             State::Held { .. } => "held",
             State::Readying => "readying",
+            State::Refused { .. } => "refused",
         };
         f.debug_tuple("ResponseFuture")
             .field(&format_args!("{state}"))

@@ -29,7 +29,7 @@
 //! // The other one was told how long it took, and why: it was held, and only then sent.
 //! let waited = other?.extensions().get::<Waited>().copied().unwrap();
 //! assert_eq!((waited.attempts, waited.total.as_secs()), (1, 10));
-//! # Ok::<(), Infallible>(()) }).unwrap();
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
 //! ```
 //!
 //! # How it decides
@@ -56,7 +56,12 @@
 //!    began meanwhile the readiness is given back. Nothing is held while a call waits, neither readiness nor a lock.
 //! 7. **It gives up**, and returns the refused reply at once with [`RetryAfter`] in its extensions, when the wait does
 //!    not fit into 180 s for the call in all; when the call was sent five times and is refused while others get
-//!    through; when 1024 calls of the key are held; when its body cannot be sent a second time.
+//!    through; when 1024 calls of the key are held; when its body cannot be sent a second time. A gRPC call is not held
+//!    beyond its `grpc-timeout` either: as soon as it is clear that its turn comes later it fails with [`RateLimited`].
+//! 8. **gRPC** says it in the fields of a reply without messages: `RESOURCE_EXHAUSTED` with a `grpc-retry-pushback-ms`
+//!    that is not negative is a limit, and that is its wait (0: as if none were stated). Without one it may be about the
+//!    size of a message: `classify_with` can take it for a limit all the same. What is sent after a wait tells the server
+//!    a `grpc-timeout` that is shorter by the wait.
 //!
 //! A reply that was waited for says so: [`Waited`](crate::Waited) is in its extensions. In the extensions of a request
 //! it counts as spent.
@@ -88,7 +93,7 @@
 //!
 //! # Caveats
 //!
-//! * The body of a request that may be sent twice is copied before it is sent, so `B: Replay`: share large ones (`Bytes`).
+//! * A request is sent twice only where its body can be: see [`replay`](crate::replay).
 //! * A call that is held before it was ever sent has no reply to return. It is bounded in the end only by its
 //!   caller: after 180 s it goes before its turn, but still not into a pause; beyond 1024 held calls it waits without a
 //!   place in the line. Shed load further out if that is too much.
@@ -127,7 +132,7 @@
 //! assert_eq!(reply.status(), 403);
 //! assert_eq!(reply.extensions().get(), Some(&RetryAfter(Duration::from_secs(30))));
 //! assert_eq!(layer.status().to_string(), "acme: 0 held, pause 30.0 s, 1 refused, 1 given up");
-//! # Ok::<(), Infallible>(()) }).unwrap();
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
 //! ```
 //!
 //! Events of `tracing`: `held`, `released` (held, and sent for the first time) and `retried` at debug level, `gave up`
@@ -150,7 +155,7 @@ mod status;
 
 pub use self::{
     layer::RateLimitBackoffLayer,
-    refusal::{Refusal, RetryAfter},
+    refusal::{RateLimited, Refusal, RetryAfter},
     service::RateLimitBackoff,
     status::{KeyStatus, Status},
 };

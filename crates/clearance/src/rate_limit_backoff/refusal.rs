@@ -1,8 +1,11 @@
 //! Which replies are refusals, and what is handed up with a refusal that is not waited out.
 
-use std::{fmt, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
 use http::{HeaderMap, StatusCode};
+
+use super::key::Key;
+use crate::grpc;
 
 /// In the extensions of a refused reply that was returned and not waited out: how long to wait, counted from its receipt.
 ///
@@ -33,6 +36,13 @@ pub(super) fn refusal(
 ) -> Option<Refusal> {
     match status {
         StatusCode::TOO_MANY_REQUESTS => Some(Refusal::Limited),
+        // Without a push-back it may as well be about the size of a message.
+        StatusCode::OK
+            if grpc::status(headers) == Some(grpc::RESOURCE_EXHAUSTED)
+                && grpc::pushback(headers).is_some() =>
+        {
+            Some(Refusal::Limited)
+        }
         StatusCode::SERVICE_UNAVAILABLE => {
             let judged = other.and_then(|classify| classify(status, headers));
             Some(judged.unwrap_or(Refusal::Busy))
@@ -45,9 +55,51 @@ pub(super) fn refusal(
 }
 
 /// Whether the reply shows that the limit let its request through.
-pub(super) fn is_accepted(status: StatusCode) -> bool {
-    !status.is_server_error() && status != StatusCode::UNAUTHORIZED
+pub(super) fn is_accepted(status: StatusCode, headers: &HeaderMap) -> bool {
+    let is_turned_away = |code| {
+        [
+            grpc::RESOURCE_EXHAUSTED,
+            grpc::UNAVAILABLE,
+            grpc::UNAUTHENTICATED,
+        ]
+        .contains(&code)
+    };
+    !status.is_server_error()
+        && status != StatusCode::UNAUTHORIZED
+        && !grpc::status(headers).is_some_and(is_turned_away)
 }
+
+/// The error of a call that was not sent, since its key is limited for longer than its caller waits for the reply.
+///
+/// Told as soon as it is clear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RateLimited {
+    /// The origin, or what [`keyed_by`](crate::RateLimitBackoffLayer::keyed_by) made of the request.
+    pub key: String,
+    /// How long it would have had to wait on from now.
+    pub wait: Duration,
+}
+
+impl RateLimited {
+    pub(super) fn new(key: &Key, wait: Duration) -> Self {
+        let key = key.to_string();
+        Self { key, wait }
+    }
+}
+
+impl fmt::Display for RateLimited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, wait } = self;
+        let wait = wait.as_secs_f64();
+        write!(
+            f,
+            "not sent: {key} is rate limited, and the call's turn is {wait:.1} s away, later than its deadline"
+        )
+    }
+}
+
+impl Error for RateLimited {}
 
 /// Why a refused call is not sent again.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! The service: straight through where no limit is in sight.
 
 use std::{
+    error::Error,
     fmt, mem,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -12,6 +13,8 @@ use tower_service::Service;
 
 use super::{call::Call, future::ResponseFuture, gates::Gates, layer::Rules};
 use crate::Replay;
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The service that [`RateLimitBackoffLayer`](super::RateLimitBackoffLayer) makes. See the [module](super).
 #[must_use]
@@ -50,15 +53,17 @@ impl<S> RateLimitBackoff<S> {
 impl<S, B, ResB> Service<Request<B>> for RateLimitBackoff<S>
 where
     S: Service<Request<B>, Response = Response<ResB>> + Clone,
+    S::Error: Into<BoxError>,
     B: Replay,
     ResB: Body,
 {
     type Response = Response<ResB>;
-    type Error = S::Error;
+    /// That of the inner service, boxed, or [`RateLimited`](super::RateLimited).
+    type Error = BoxError;
     type Future = ResponseFuture<S, B, ResB>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
@@ -68,11 +73,11 @@ where
                 let future = self.inner.call(request);
                 ResponseFuture::calling(future, call)
             }
-            Err(until) => {
+            Err(turn) => {
                 // The readiness must not be carried into the wait: others may need it to end that wait.
                 let unready = self.inner.clone();
                 drop(mem::replace(&mut self.inner, unready));
-                ResponseFuture::held(until, call)
+                ResponseFuture::held(turn, call)
             }
         }
     }

@@ -11,12 +11,12 @@ use std::{
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 use tower_service::Service;
 
 use super::report;
 use crate::{
-    RefusalReason, Settled, TokenRefused, Waited,
+    RefusalReason, Settled, TokenRefused, Waited, grpc,
     replay::{Drain, KeptRequest, Replay},
 };
 
@@ -40,7 +40,7 @@ pin_project! {
     #[project = StateProj]
     enum State<F, S, B, ResBody> {
         Calling { #[pin] future: F },
-        Settling { settled: Settled, #[pin] patience: Sleep, held: Option<Response<ResBody>> },
+        Settling { settled: Settled, #[pin] patience: Sleep, refused_at: Instant, held: Option<Response<ResBody>> },
         Draining { #[pin] drain: Drain<ResBody>, replay: Option<Prepared<S, B>> },
         Readying { replay: Option<Prepared<S, B>> },
         Replaying { #[pin] future: F },
@@ -57,6 +57,7 @@ pub(super) struct Replayable<S, B> {
 struct Prepared<S, B> {
     request: Request<B>,
     service: S,
+    refused_at: Instant,
 }
 
 impl<S: Service<Request<B>>, B, ResBody> ResponseFuture<S, B, ResBody> {
@@ -79,23 +80,27 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let (response, outcome) = match this.state.as_mut().project() {
+            let (mut response, outcome, refused_at) = match this.state.as_mut().project() {
                 StateProj::Calling { future } => {
                     let response = ready!(future.poll(cx))?;
                     match response.extensions().get::<TokenRefused>() {
                         // What cannot be sent again has nothing to wait for.
                         Some(refused) if this.replayable.is_some() => {
                             let settled = refused.settled();
-                            let patience = sleep(PATIENCE);
+                            let timeout = this.replayable.as_ref().and_then(Replayable::timeout);
+                            let patience = sleep(timeout.unwrap_or(PATIENCE).min(PATIENCE));
                             this.state.set(State::Settling {
                                 settled,
                                 patience,
+                                refused_at: Instant::now(),
                                 held: Some(response),
                             });
                             continue;
                         }
                         // Another auth layer is below: it may have another token by now.
-                        None if response.status() == StatusCode::UNAUTHORIZED => (response, Ok(())),
+                        None if response.status() == StatusCode::UNAUTHORIZED => {
+                            (response, Ok(()), Instant::now())
+                        }
                         _ => {
                             report::passed_on(&response);
                             return Poll::Ready(Ok(response));
@@ -105,6 +110,7 @@ where
                 StateProj::Settling {
                     settled,
                     patience,
+                    refused_at,
                     held,
                 } => {
                     let outcome = match Pin::new(settled).poll(cx) {
@@ -114,7 +120,8 @@ where
                             Err(RefusalReason::Undecided)
                         }
                     };
-                    (held.take().expect("polled after its end"), outcome)
+                    let held = held.take().expect("polled after its end");
+                    (held, outcome, *refused_at)
                 }
                 StateProj::Draining { drain, replay } => {
                     ready!(drain.poll(cx));
@@ -126,9 +133,11 @@ where
                     let service = &mut replay.as_mut().expect("polled after its end").service;
                     ready!(service.poll_ready(cx))?;
                     let Prepared {
-                        request,
+                        mut request,
                         mut service,
+                        refused_at,
                     } = replay.take().expect("it was there a line ago");
+                    grpc::lower_timeout(request.headers_mut(), refused_at.elapsed());
                     let future = service.call(request);
                     this.state.set(State::Replaying { future });
                     continue;
@@ -143,8 +152,15 @@ where
                     return Poll::Ready(Ok(response));
                 }
             };
-            match conclude(response, outcome, this.replayable.take()) {
-                Ok((response, replay)) => {
+            let replay = match outcome {
+                Ok(()) => prepare(&response, refused_at, this.replayable.take()),
+                Err(reason) => {
+                    response.extensions_mut().insert(reason);
+                    None
+                }
+            };
+            match replay {
+                Some(replay) => {
                     tracing::debug!(
                         uri.path = replay.request.uri().path(),
                         "request replayed after a refusal"
@@ -155,7 +171,7 @@ where
                         replay: Some(replay),
                     });
                 }
-                Err(response) => {
+                None => {
                     report::passed_on(&response);
                     return Poll::Ready(Ok(response));
                 }
@@ -164,34 +180,29 @@ where
     }
 }
 
-type Concluded<S, B, ResBody> = Result<(Response<ResBody>, Prepared<S, B>), Response<ResBody>>;
-
-/// The reply to give up and the replay to send instead, or the reply to return.
-fn conclude<S, B: Replay, ResBody>(
-    mut response: Response<ResBody>,
-    outcome: Result<(), RefusalReason>,
+/// The replay to send in place of `response`, unless the body cannot be sent again.
+fn prepare<S, B: Replay, ResBody>(
+    response: &Response<ResBody>,
+    refused_at: Instant,
     replayable: Option<Replayable<S, B>>,
-) -> Concluded<S, B, ResBody> {
-    if let Err(reason) = outcome {
-        response.extensions_mut().insert(reason);
-        return Err(response);
-    }
-    let Some(Replayable { kept, unready }) = replayable else {
-        return Err(response);
-    };
-    let Some(mut request) = kept.again() else {
-        return Err(response);
-    };
+) -> Option<Prepared<S, B>> {
+    let Replayable { kept, unready } = replayable?;
+    let mut request = kept.again()?;
     if let Some(waited) = response.extensions().get::<Waited>() {
         request.extensions_mut().insert(*waited);
     }
-    Ok((
-        response,
-        Prepared {
-            request,
-            service: unready,
-        },
-    ))
+    Some(Prepared {
+        request,
+        service: unready,
+        refused_at,
+    })
+}
+
+impl<S, B: Replay> Replayable<S, B> {
+    /// How long the caller waits for the reply, where its request says so.
+    fn timeout(&self) -> Option<Duration> {
+        grpc::timeout(&self.kept.head().headers)
+    }
 }
 
 impl<S: Service<Request<B>>, B, ResBody> fmt::Debug for ResponseFuture<S, B, ResBody> {

@@ -9,11 +9,12 @@
 //! 3. Is a replay of no use, the *original* reply is returned as it came, with the
 //!    [`RefusalReason`](crate::RefusalReason) in its extensions.
 //! 4. Else the rest of the reply is read (64 KiB and 1 s at most, so that its connection can be used again), and the
-//!    request is sent again: its method, URI, version, fields, extensions and body are the original's. Once.
+//!    request is sent again: its method, URI, version, fields, extensions and body are the original's. Once. Of a gRPC
+//!    call the `grpc-timeout` bounds the wait too, and is shorter by it in the replay.
 //!
 //! A 401 is *taken to mean* that the request was refused before any work was done, so every method is sent again. Where a
 //! server refuses half-way, [`Retry401Layer::idempotent_only`] narrows it. A body that cannot be sent twice
-//! ([`Replay`](crate::Replay)) is never replayed, and the 401 is returned.
+//! (see [`replay`](crate::replay)) is never replayed, and the 401 is returned.
 //!
 //! # Where it belongs
 //!

@@ -7,7 +7,7 @@ use crate::{RefusalReason, TokenRefused};
 /// A reply that is returned without a replay.
 pub(super) fn passed_on<B>(response: &Response<B>) {
     match response.status() {
-        StatusCode::UNAUTHORIZED => {
+        _ if is_refused(response) => {
             let reason = response
                 .extensions()
                 .get::<RefusalReason>()
@@ -37,9 +37,15 @@ pub(super) fn passed_on<B>(response: &Response<B>) {
 
 /// The reply to a replay.
 pub(super) fn replayed<B>(response: &Response<B>) {
-    if response.status() == StatusCode::UNAUTHORIZED {
+    if is_refused(response) {
         unauthorised(response, "the replay was refused too");
     }
+}
+
+/// By its status, or by what the layer below makes of it, which for gRPC is more.
+fn is_refused<B>(response: &Response<B>) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED
+        || response.extensions().get::<TokenRefused>().is_some()
 }
 
 fn unauthorised<B>(response: &Response<B>, why: &str) {

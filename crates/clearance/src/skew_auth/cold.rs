@@ -10,10 +10,14 @@ use std::{
 
 use clearance_core::TokenError;
 use http::Request;
+use tokio::time::{Instant, Sleep, sleep};
 use tower_service::Service;
 
 use super::{BoxError, future::Sent, service::attach};
-use crate::token_cache::{Grant, Shared, Waiting};
+use crate::{
+    grpc,
+    token_cache::{Grant, Shared, Waiting},
+};
 
 /// Waits for a token, makes a service of its own ready, and calls it at once. A readiness that took long to come may
 /// have outlived the token: then it is given back and the token waited for anew.
@@ -23,6 +27,9 @@ pub(super) struct Cold<S, B> {
     shared: Arc<Shared>,
     request: Option<Request<B>>,
     min: Duration,
+    began: Instant,
+    /// Of a gRPC call: when nobody waits for its reply any more.
+    deadline: Option<Pin<Box<Sleep>>>,
     step: Step,
 }
 
@@ -59,12 +66,15 @@ impl<S, B> Cold<S, B> {
         S: Clone,
     {
         let step = Step::Token(Box::pin(shared.clone().grant(min, waiting)));
+        let timeout = grpc::timeout(request.headers());
         Self {
             service: unready.clone(),
             unready,
             shared,
             request: Some(request),
             min,
+            began: Instant::now(),
+            deadline: timeout.map(|timeout| Box::pin(sleep(timeout))),
             step,
         }
     }
@@ -76,6 +86,12 @@ where
     S::Error: Into<BoxError>,
 {
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<Called<S::Future>, BoxError>> {
+        if let Some(deadline) = &mut self.deadline {
+            if deadline.as_mut().poll(cx).is_ready() {
+                let late = "no token came within the grpc-timeout of the request";
+                return Poll::Ready(Err(TokenError::unavailable(late).into()));
+            }
+        }
         loop {
             match &mut self.step {
                 Step::Token(granted) => {
@@ -113,6 +129,7 @@ where
                     let Some(mut request) = self.request.take() else {
                         return Poll::Ready(Err("polled after its end".into()));
                     };
+                    grpc::lower_timeout(request.headers_mut(), self.began.elapsed());
                     let sent = attach(&mut request, &self.shared, granted, self.shared.sending());
                     return Poll::Ready(Ok((self.service.call(request), sent)));
                 }

@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use super::{BoxError, cold::Cold};
 use crate::{
-    RefusalReason, TokenRefused, challenge,
+    RefusalReason, TokenRefused, challenge, grpc,
     server_clocks::Sending,
     token_cache::{Grant, Refusal, Shared, Waiting},
 };
@@ -91,7 +91,7 @@ where
                     let mut response = ready!(future.poll(cx)).map_err(Into::into)?;
                     match sent.take() {
                         Some(sent) => sent.answered(&mut response),
-                        None if is_refusal(&response) => {
+                        None if Verdict::of(&response) == Verdict::Refused => {
                             response
                                 .extensions_mut()
                                 .insert(TokenRefused::refused(RefusalReason::NotAttached));
@@ -121,9 +121,31 @@ impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
     }
 }
 
-/// What a refusal looks like. 407 is a proxy's matter and never touches a token.
-fn is_refusal<B>(response: &Response<B>) -> bool {
-    response.status() == StatusCode::UNAUTHORIZED
+/// What a reply says of the token that its request carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Accepted,
+    Refused,
+    /// Neither: the request may not have come so far.
+    Nothing,
+}
+
+impl Verdict {
+    /// 401 is a refusal, and so is `UNAUTHENTICATED` in a gRPC reply without messages. 407 is a proxy's matter.
+    fn of<B>(response: &Response<B>) -> Self {
+        let status = response.status();
+        if status == StatusCode::UNAUTHORIZED {
+            return Self::Refused;
+        }
+        if !status.is_success() && status != StatusCode::NOT_MODIFIED {
+            return Self::Nothing;
+        }
+        match grpc::status(response.headers()) {
+            None | Some(0) => Self::Accepted,
+            Some(grpc::UNAUTHENTICATED) => Self::Refused,
+            Some(_) => Self::Nothing,
+        }
+    }
 }
 
 /// A token that is on its way with a request.
@@ -156,26 +178,29 @@ impl Sent {
         let on_trial = mem::take(&mut self.grant.on_trial);
         let token = &self.grant.token;
         self.shared.observe(self.slot, response.headers(), self.at);
-        if is_refusal(response) {
-            let headers = response.headers();
-            let refused = self.shared.refused(Refusal {
-                id: token.id,
-                by: self.slot,
-                on_trial,
-                challenge: challenge::read(headers),
-                date: date_of(headers),
-                route: self.route,
-                held_since: self.grant.held_since,
-            });
-            tracing::debug!(token = token.id, advice = %refused.advice(), "token refused");
-            response.extensions_mut().insert(refused);
-        } else if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
-            let route = self.route.filter(|route| self.shared.is_watched(*route));
-            if on_trial || route.is_some() || !token.was_accepted(self.slot) {
-                self.shared.accepted(self.at, token.id, self.slot, route);
+        match Verdict::of(response) {
+            Verdict::Refused => {
+                let headers = response.headers();
+                let refused = self.shared.refused(Refusal {
+                    id: token.id,
+                    by: self.slot,
+                    on_trial,
+                    challenge: challenge::read(headers),
+                    date: date_of(headers),
+                    route: self.route,
+                    held_since: self.grant.held_since,
+                });
+                tracing::debug!(token = token.id, advice = %refused.advice(), "token refused");
+                response.extensions_mut().insert(refused);
             }
-        } else if on_trial {
-            self.shared.not_refused(token.id);
+            Verdict::Accepted => {
+                let route = self.route.filter(|route| self.shared.is_watched(*route));
+                if on_trial || route.is_some() || !token.was_accepted(self.slot) {
+                    self.shared.accepted(self.at, token.id, self.slot, route);
+                }
+            }
+            Verdict::Nothing if on_trial => self.shared.not_refused(token.id),
+            Verdict::Nothing => {}
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{
     Call,
 };
 use crate::{
-    Replay,
+    Replay, grpc,
     replay::{KeptRequest, is_idempotent},
 };
 
@@ -43,7 +43,10 @@ impl<S, B: Replay> Call<S, B> {
         let Some(kind) = refusal(status, headers, rules.classifier()) else {
             return self.passed(reply);
         };
-        let asked = retry_after(headers, || Some(rules.local_now()));
+        // To be sent again at once is no wait, as with a `Retry-After` of 0.
+        let asked = grpc::pushback(headers)
+            .filter(|wait| !wait.is_zero())
+            .or_else(|| retry_after(headers, || Some(rules.local_now())));
         if kind == Refusal::Busy && (asked.is_none() || !self.is_idempotent()) {
             return self.passed(reply);
         }
@@ -62,7 +65,7 @@ impl<S, B: Replay> Call<S, B> {
             None => seat.limited(now, round, asked),
         };
         let ahead = until - now;
-        match self.may_wait(ahead) {
+        match self.may_wait(now, ahead) {
             Ok(request) => {
                 self.wait(request, now, if alone.is_some() { until } else { now });
                 self.tell(|key| event::held(key, Some(status), ahead, attempts));
@@ -88,7 +91,7 @@ impl<S, B: Replay> Call<S, B> {
 
     fn passed<ResB>(&self, reply: Response<ResB>) -> Outcome<ResB> {
         if let Some(seat) = &self.seat {
-            if is_accepted(reply.status()) {
+            if is_accepted(reply.status(), reply.headers()) {
                 seat.accepted(Instant::now(), self.round);
             }
         }
@@ -112,7 +115,17 @@ impl<S, B: Replay> Call<S, B> {
     }
 
     /// The request once more, if waiting `ahead` for it is within all bounds. The call counts as held then.
-    fn may_wait(&mut self, ahead: Duration) -> Result<Request<B>, GaveUp> {
+    fn may_wait(&mut self, now: Instant, ahead: Duration) -> Result<Request<B>, GaveUp> {
+        if self.deadline.is_none() {
+            let timeout = self
+                .kept
+                .as_ref()
+                .and_then(|kept| grpc::timeout(&kept.head().headers));
+            self.deadline = timeout.map(|timeout| later(now, timeout));
+        }
+        if self.deadline.is_some_and(|deadline| now + ahead > deadline) {
+            return Err(GaveUp::TooLong);
+        }
         let (rules, waited) = (&self.core.rules, self.waited);
         if waited.total.saturating_add(ahead) > rules.max_wait {
             return Err(GaveUp::TooLong);

@@ -13,7 +13,7 @@ struct Windows {
 /// 64 callers of `inner`; how long did it take?
 async fn herd<S>(service: S) -> Duration
 where
-    S: Service<Request<Body>, Response = Reply, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Body>, Response = Reply, Error: Debug> + Clone + Send + 'static,
     S::Future: Send,
 {
     let start = Instant::now();

@@ -8,6 +8,7 @@ mod policy;
 use std::{
     collections::VecDeque,
     convert::Infallible,
+    fmt::Debug,
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
@@ -120,7 +121,7 @@ fn layer() -> RateLimitBackoffLayer {
 
 async fn send<S>(service: &S, request: Request<Body>) -> Reply
 where
-    S: Service<Request<Body>, Response = Reply, Error = Infallible> + Clone,
+    S: Service<Request<Body>, Response = Reply, Error: Debug> + Clone,
 {
     service.clone().oneshot(request).await.unwrap()
 }
@@ -128,7 +129,7 @@ where
 /// Sends in a task of its own, and lets it begin.
 async fn spawn<S>(service: &S, request: Request<Body>) -> tokio::task::JoinHandle<Reply>
 where
-    S: Service<Request<Body>, Response = Reply, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Body>, Response = Reply, Error: Debug> + Clone + Send + 'static,
     S::Future: Send,
 {
     let call = service.clone().oneshot(request);

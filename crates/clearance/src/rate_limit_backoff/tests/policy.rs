@@ -281,9 +281,9 @@ async fn errors_are_the_inner_services() {
         start: Instant::now(),
     });
     let broken = service.clone().oneshot(get("/broken")).await;
-    assert_eq!(broken.unwrap_err(), "broken");
+    assert_eq!(broken.unwrap_err().to_string(), "broken");
     let unready = service.oneshot(get("/")).await;
-    assert_eq!(unready.unwrap_err(), "not ready");
+    assert_eq!(unready.unwrap_err().to_string(), "not ready");
     assert_eq!(layer.status().keys[0].held, 0);
 }
 

@@ -1,0 +1,182 @@
+//! What gRPC says in the fields of a request and of a reply without messages ("Trailers-Only", gRPC over HTTP/2).
+//!
+//! A status that comes in trailers, after messages, is out of reach: the reply has been handed up by then.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// The statuses that the layers act on.
+#[cfg(feature = "rate-limit-backoff")]
+pub(crate) const RESOURCE_EXHAUSTED: u32 = 8;
+#[cfg(feature = "rate-limit-backoff")]
+pub(crate) const UNAVAILABLE: u32 = 14;
+#[cfg(any(feature = "skew-auth", feature = "rate-limit-backoff"))]
+pub(crate) const UNAUTHENTICATED: u32 = 16;
+
+/// The status of a reply without messages. `None`: it has messages, or is not gRPC.
+#[cfg(any(feature = "skew-auth", feature = "rate-limit-backoff"))]
+pub(crate) fn status(headers: &HeaderMap) -> Option<u32> {
+    let kind = headers.get(http::header::CONTENT_TYPE)?.as_bytes();
+    if !kind.starts_with(b"application/grpc") {
+        return None;
+    }
+    number(headers.get("grpc-status")?)
+}
+
+/// How long the server wants a retry to wait. Negative or illegible: not at all to be retried (gRFC A6).
+#[cfg(feature = "rate-limit-backoff")]
+pub(crate) fn pushback(headers: &HeaderMap) -> Option<Duration> {
+    let millis = headers.get("grpc-retry-pushback-ms")?;
+    number(millis).map(|millis| Duration::from_millis(millis.into()))
+}
+
+/// What is left of the call's deadline, as its request says: up to eight digits and a unit.
+pub(crate) fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(TIMEOUT)?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let is_legal =
+        (1..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let count: u64 = digits.parse().ok().filter(|_| is_legal)?;
+    Some(match unit {
+        "H" => Duration::from_secs(count * 3600),
+        "M" => Duration::from_secs(count * 60),
+        "S" => Duration::from_secs(count),
+        "m" => Duration::from_millis(count),
+        "u" => Duration::from_micros(count),
+        "n" => Duration::from_nanos(count),
+        _ => return None,
+    })
+}
+
+/// Takes what was waited from the deadline, if there is one.
+pub(crate) fn lower_timeout(headers: &mut HeaderMap, waited: Duration) {
+    if let Some(timeout) = timeout(headers) {
+        headers.insert(TIMEOUT, written(timeout.saturating_sub(waited)));
+    }
+}
+
+/// In the finest unit that fits, rounded down. A time that is over is the shortest that can be said.
+fn written(timeout: Duration) -> HeaderValue {
+    const MOST: u128 = 99_999_999;
+    let (nanos, mut count, mut unit) = (timeout.as_nanos(), timeout.as_nanos(), 'n');
+    for (length, coarser) in [
+        (1_000, 'u'),
+        (1_000_000, 'm'),
+        (1_000_000_000, 'S'),
+        (60_000_000_000, 'M'),
+        (3_600_000_000_000, 'H'),
+    ] {
+        if count <= MOST {
+            break;
+        }
+        (count, unit) = (nanos / length, coarser);
+    }
+    let text = format!("{}{unit}", count.clamp(1, MOST));
+    HeaderValue::from_str(&text).expect("digits and a letter")
+}
+
+#[cfg(any(feature = "skew-auth", feature = "rate-limit-backoff"))]
+fn number(value: &HeaderValue) -> Option<u32> {
+    let digits = value.to_str().ok()?;
+    let is_legal = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_legal)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fields(fields: &[(&'static str, &str)]) -> HeaderMap {
+        let field = |(name, value): &(&'static str, &str)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_str(value).unwrap(),
+            )
+        };
+        fields.iter().map(field).collect()
+    }
+
+    #[test]
+    fn a_status_is_that_of_a_grpc_reply_without_messages() {
+        for (kind, code, is) in [
+            ("application/grpc", "16", Some(16)),
+            ("application/grpc+proto", "0", Some(0)),
+            ("application/grpc-web+proto", "8", Some(8)),
+            ("application/json", "16", None),
+            ("application/grpc", "-1", None),
+            ("application/grpc", "+7", None),
+            ("application/grpc", "", None),
+        ] {
+            let headers = fields(&[("content-type", kind), ("grpc-status", code)]);
+            assert_eq!(status(&headers), is, "{kind} {code}");
+        }
+        assert_eq!(status(&fields(&[("grpc-status", "16")])), None);
+        assert_eq!(
+            status(&fields(&[("content-type", "application/grpc")])),
+            None
+        );
+    }
+
+    #[test]
+    fn a_push_back_is_a_count_of_milliseconds() {
+        for (text, is) in [
+            ("1500", Some(1500)),
+            ("0", Some(0)),
+            ("-1", None),
+            ("soon", None),
+            ("1.5", None),
+        ] {
+            let headers = fields(&[("grpc-retry-pushback-ms", text)]);
+            assert_eq!(pushback(&headers), is.map(Duration::from_millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_is_up_to_eight_digits_and_a_unit() {
+        for (text, nanos) in [
+            ("1H", Some(3_600_000_000_000)),
+            ("2M", Some(120_000_000_000)),
+            ("3S", Some(3_000_000_000)),
+            ("4m", Some(4_000_000)),
+            ("5u", Some(5_000)),
+            ("6n", Some(6)),
+            ("99999999H", Some(99_999_999 * 3_600_000_000_000)),
+            ("100000000S", None),
+            ("S", None),
+            ("", None),
+            ("+1S", None),
+            ("1s", None),
+            ("1 S", None),
+        ] {
+            let read = timeout(&fields(&[("grpc-timeout", text)]));
+            assert_eq!(read.map(|read| read.as_nanos()), nanos, "{text}");
+        }
+        assert_eq!(timeout(&fields(&[("grpc-timeout", "1é")])), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_lowered_timeout_is_never_longer_than_what_is_left(count in 0_u64..100_000_000, unit in "[HMSmun]", waited in any::<u32>()) {
+            let mut headers = fields(&[("grpc-timeout", &format!("{count}{unit}"))]);
+            let whole = timeout(&headers).unwrap();
+            let waited = Duration::from_millis(waited.into());
+            lower_timeout(&mut headers, waited);
+            let (left, told) = (whole.saturating_sub(waited), timeout(&headers).unwrap());
+            prop_assert!(told <= left.max(Duration::from_nanos(1)));
+            // Rounded by a part in a hundred thousand at most, unless it is years.
+            prop_assert!(left.as_secs() > 99_999_999 || left - told.min(left) <= left / 100_000);
+        }
+    }
+
+    #[test]
+    fn without_a_timeout_none_is_made() {
+        let mut headers = HeaderMap::new();
+        lower_timeout(&mut headers, Duration::from_secs(1));
+        assert!(headers.is_empty());
+    }
+}
