@@ -11,7 +11,7 @@ use clearance::{
     rate_limit_backoff::{RateLimited, RetryAfter},
 };
 use clearance_test::{ScriptedSource, Step};
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use support::{Api, BoxError, SECOND, Verdict, stack};
 use tokio::time::Instant;
 use tower::{Layer, ServiceBuilder, ServiceExt};
@@ -28,7 +28,9 @@ fn messages() -> Verdict {
 }
 
 fn call(timeout: Option<&str>) -> Request<support::Body> {
-    let request = Request::post(support::URL).header("content-type", "application/grpc");
+    let request = Request::post(support::URL)
+        .version(Version::HTTP_2)
+        .header("content-type", "application/grpc");
     let request = match timeout {
         Some(timeout) => request.header("grpc-timeout", timeout),
         None => request,
@@ -128,7 +130,7 @@ async fn a_push_back_is_waited_out_and_taken_from_the_deadline() {
     assert!(around(start.elapsed(), 3060), "{:?}", start.elapsed());
     let told = timeouts(&api);
     assert!(
-        around(told[0], 10_000) && around(told[1], 8_500) && around(told[2], 7_000),
+        around(told[0], 10_000) && around(told[1], 8_480) && around(told[2], 6_960),
         "{told:?}"
     );
 }

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
+use tokio::time::Instant;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
@@ -33,8 +34,25 @@ pub(crate) fn pushback(headers: &HeaderMap) -> Option<Duration> {
     number(millis).map(|millis| Duration::from_millis(millis.into()))
 }
 
-/// What is left of the call's deadline, as its request says: up to eight digits and a unit.
-pub(crate) fn timeout(headers: &HeaderMap) -> Option<Duration> {
+/// When nobody waits for the reply any more, where the request says so. gRPC is spoken over HTTP/2: of no other request is
+/// the field looked for.
+pub(crate) fn deadline<B>(request: &Request<B>) -> Option<Instant> {
+    if request.version() != Version::HTTP_2 {
+        return None;
+    }
+    Instant::now().checked_add(timeout(request.headers())?)
+}
+
+/// Tells the server what is left of the time until the deadline.
+pub(crate) fn tell_deadline(headers: &mut HeaderMap, deadline: Option<Instant>) {
+    if let Some(deadline) = deadline {
+        let left = deadline.saturating_duration_since(Instant::now());
+        headers.insert(TIMEOUT, written(left));
+    }
+}
+
+/// Up to eight digits and a unit.
+fn timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(TIMEOUT)?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let is_legal =
@@ -49,13 +67,6 @@ pub(crate) fn timeout(headers: &HeaderMap) -> Option<Duration> {
         "n" => Duration::from_nanos(count),
         _ => return None,
     })
-}
-
-/// Takes what was waited from the deadline, if there is one.
-pub(crate) fn lower_timeout(headers: &mut HeaderMap, waited: Duration) {
-    if let Some(timeout) = timeout(headers) {
-        headers.insert(TIMEOUT, written(timeout.saturating_sub(waited)));
-    }
 }
 
 /// In the finest unit that fits, rounded down. A time that is over is the shortest that can be said.
@@ -159,24 +170,44 @@ mod tests {
         assert_eq!(timeout(&fields(&[("grpc-timeout", "1é")])), None);
     }
 
-    proptest! {
-        #[test]
-        fn a_lowered_timeout_is_never_longer_than_what_is_left(count in 0_u64..100_000_000, unit in "[HMSmun]", waited in any::<u32>()) {
-            let mut headers = fields(&[("grpc-timeout", &format!("{count}{unit}"))]);
-            let whole = timeout(&headers).unwrap();
-            let waited = Duration::from_millis(waited.into());
-            lower_timeout(&mut headers, waited);
-            let (left, told) = (whole.saturating_sub(waited), timeout(&headers).unwrap());
-            prop_assert!(told <= left.max(Duration::from_nanos(1)));
-            // Rounded by a part in a hundred thousand at most, unless it is years.
-            prop_assert!(left.as_secs() > 99_999_999 || left - told.min(left) <= left / 100_000);
-        }
+    fn request(version: Version, timeout: &str) -> Request<()> {
+        let request = Request::post("/").version(version);
+        request.header(TIMEOUT, timeout).body(()).unwrap()
     }
 
-    #[test]
-    fn without_a_timeout_none_is_made() {
-        let mut headers = HeaderMap::new();
-        lower_timeout(&mut headers, Duration::from_secs(1));
-        assert!(headers.is_empty());
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_is_that_of_an_http_2_request() {
+        let in_a_second = Instant::now() + Duration::from_secs(1);
+        assert_eq!(deadline(&request(Version::HTTP_2, "1S")), Some(in_a_second));
+        assert_eq!(deadline(&request(Version::HTTP_2, "soon")), None);
+        assert_eq!(deadline(&request(Version::HTTP_11, "1S")), None);
+        assert!(deadline(&request(Version::HTTP_2, "99999999H")).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_told_is_what_is_left() {
+        let mut headers = fields(&[("grpc-timeout", "10S")]);
+        tell_deadline(&mut headers, None);
+        assert_eq!(headers[TIMEOUT], "10S");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        tokio::time::advance(Duration::from_millis(2500)).await;
+        tell_deadline(&mut headers, Some(deadline));
+        assert_eq!(headers[TIMEOUT], "7500000u");
+        tokio::time::advance(Duration::from_secs(60)).await;
+        tell_deadline(&mut headers, Some(deadline));
+        assert_eq!(headers[TIMEOUT], "1n");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_never_longer_and_hardly_shorter(nanos in any::<u64>()) {
+            let left = Duration::from_nanos(nanos);
+            let headers = HeaderMap::from_iter([(TIMEOUT, written(left))]);
+            let told = timeout(&headers).unwrap();
+            prop_assert!(told <= left.max(Duration::from_nanos(1)));
+            // Of hours there may be no finer unit left.
+            let lost = left.saturating_sub(told);
+            prop_assert!(lost <= left / 100_000 || lost < Duration::from_secs(3600) && left.as_secs() > 99_999_999);
+        }
     }
 }

@@ -11,7 +11,14 @@ use http::Request;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{event, gate::Seat, key::Key, pace::later, refusal::RateLimited, service::Core};
+use super::{
+    event,
+    gate::Seat,
+    key::{Key, Noted},
+    pace::later,
+    refusal::RateLimited,
+    service::Core,
+};
 use crate::{Replay, Waited, grpc, replay::KeptRequest};
 
 pub(super) use self::judge::Outcome;
@@ -22,14 +29,13 @@ pub(super) struct Call<S, B> {
     /// `None`: not sent yet, or with a body that cannot be sent twice.
     kept: Option<KeptRequest<B>>,
     /// Where it was needed already, or cannot be had from `kept` later.
-    key: Option<Key>,
+    key: Option<Noted>,
     /// Of a call that met a limit.
     seat: Option<Seat>,
     /// The round of refusals that had begun last when the call was sent.
     round: u64,
     waited: Waited,
-    /// Until when the caller waits for a reply, where the request says so. Known once a limit is met, and counted from
-    /// then: before, nobody looks at the clock.
+    /// Of a gRPC call: when nobody waits for its reply any more.
     deadline: Option<Instant>,
     wait: Option<Box<Wait<S, B>>>,
 }
@@ -68,7 +74,7 @@ impl<S, B> Call<S, B> {
             seat: None,
             round: 0,
             waited: spent.copied().unwrap_or_default(),
-            deadline: None,
+            deadline: grpc::deadline(request),
             wait: None,
         }
     }
@@ -141,7 +147,7 @@ impl<S, B: Replay> Call<S, B> {
         let key = self.core.rules.key(&head);
         let request = Request::from_parts(head, body);
         let gate = self.core.gates.find(&key, now);
-        self.key = Some(key);
+        self.key = Some(Noted::Key(key));
         let Some(mut seat) = gate.map(Seat::new) else {
             return Ok(self.keep(request));
         };
@@ -152,8 +158,6 @@ impl<S, B: Replay> Call<S, B> {
         event::held(seat.key(), None, until - now, self.waited.attempts);
         seat.hold(usize::MAX);
         self.seat = Some(seat);
-        let timeout = grpc::timeout(request.headers());
-        self.deadline = timeout.map(|timeout| later(now, timeout));
         self.wait(request, now, now);
         Err(self.hold(now, until))
     }
@@ -164,15 +168,14 @@ impl<S, B: Replay> Call<S, B> {
         if self.kept.is_some() {
             return request;
         }
-        let (request, kept) = KeptRequest::of(request);
-        self.kept = kept;
+        self.kept = KeptRequest::of(&request);
         if self.kept.is_some() || self.key.is_some() {
             return request;
         }
         // Its refusal holds the others of its key, and then nothing is left to tell the key by.
-        let (head, body) = request.into_parts();
-        self.key = Some(self.core.rules.key(&head));
-        Request::from_parts(head, body)
+        let (request, key) = self.core.rules.note_key(request);
+        self.key = Some(key);
+        request
     }
 
     /// Makes the inner service ready and sends, if the gate still allows it then.
@@ -208,7 +211,7 @@ impl<S, B: Replay> Call<S, B> {
         let waited = now - wait.since;
         self.waited.total = self.waited.total.saturating_add(waited);
         let mut request = self.keep(wait.request);
-        grpc::lower_timeout(request.headers_mut(), self.waited.total);
+        grpc::tell_deadline(request.headers_mut(), self.deadline);
         self.tell(|key| event::sent(key, waited, self.waited.attempts));
         Poll::Ready(Ok(Next::Sent(service.call(request))))
     }

@@ -7,12 +7,12 @@ use std::{
 };
 
 use clearance_core::clock::{SystemClock, WallClock};
-use http::{HeaderMap, StatusCode, request::Parts};
+use http::{HeaderMap, Request, StatusCode, request::Parts};
 use tower_layer::Layer;
 
 use super::{
     gates::Gates,
-    key::{Key, KeyOf},
+    key::{Key, KeyOf, Noted},
     refusal::{Classify, Refusal},
     service::{Core, RateLimitBackoff},
     status::Status,
@@ -147,6 +147,17 @@ impl Rules {
         self.key
             .as_ref()
             .map_or_else(|| origin(&head.uri, &head.headers).into(), |key| key(head))
+    }
+
+    /// The key of a request that will be gone when it is asked for.
+    pub(super) fn note_key<B>(&self, request: Request<B>) -> (Request<B>, Noted) {
+        if self.key.is_none() && request.uri().authority().is_some() {
+            let address = request.uri().clone();
+            return (request, Noted::Address(address));
+        }
+        let (head, body) = request.into_parts();
+        let key = self.key(&head);
+        (Request::from_parts(head, body), Noted::Key(key))
     }
 
     pub(super) fn classifier(&self) -> Option<&Classify> {

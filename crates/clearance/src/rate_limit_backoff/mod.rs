@@ -61,7 +61,7 @@
 //! 8. **gRPC** says it in the fields of a reply without messages: `RESOURCE_EXHAUSTED` with a `grpc-retry-pushback-ms`
 //!    that is not negative is a limit, and that is its wait (0: as if none were stated). Without one it may be about the
 //!    size of a message: `classify_with` can take it for a limit all the same. What is sent after a wait tells the server
-//!    a `grpc-timeout` that is shorter by the wait.
+//!    what is left of its `grpc-timeout`.
 //!
 //! A reply that was waited for says so: [`Waited`](crate::Waited) is in its extensions. In the extensions of a request
 //! it counts as spent.

@@ -7,7 +7,7 @@
 use std::{fmt, sync::OnceLock};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, request::Parts};
 
 /// Where the first layer that keeps a request's head puts it, for the next one to share.
 #[derive(Debug, Default)]
@@ -26,25 +26,22 @@ pub(super) struct Head {
 /// So much is kept in place, without an allocation: a dozen ordinary fields.
 const IN_PLACE: usize = 512;
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "to box the larger one is what it avoids"
-)]
-enum Text {
-    InPlace([u8; IN_PLACE]),
-    Longer(Vec<u8>),
+struct Text {
+    length: usize,
+    in_place: [u8; IN_PLACE],
+    /// All of it, if it is too long to be kept in place.
+    longer: Vec<u8>,
 }
 
-/// The lengths before a field: two bytes of the name's, which `http` bounds to 64 KiB, and eight of the value's.
-const LENGTHS: usize = 10;
-/// In the length of a value: it is sensitive.
-const SENSITIVE: u64 = 1 << 63;
+/// The lengths of a field: its value's, its name's (which `http` bounds to 64 KiB), and whether it is sensitive.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Lengths(u64);
 
 // ===== impl Seat =====
 
 impl Seat {
     /// Keeps `head`. `false`: another one is kept here, as one that a layer in between has changed.
-    pub(super) fn keep(&self, head: &Parts) -> bool {
+    pub(super) fn keep<B>(&self, head: &Request<B>) -> bool {
         let mut is_new = false;
         let kept = self.0.get_or_init(|| {
             is_new = true;
@@ -61,59 +58,46 @@ impl Seat {
 // ===== impl Head =====
 
 impl Head {
-    pub(super) fn of(head: &Parts) -> Self {
-        let size = head.headers.iter().map(size_of_field).sum();
-        let mut text = if size <= IN_PLACE {
-            Text::InPlace([0; IN_PLACE])
-        } else {
-            Text::Longer(vec![0; size])
-        };
-        let mut rest = text.as_mut();
-        for (name, value) in &head.headers {
-            let (lengths, after) = rest.split_at_mut(LENGTHS);
-            lengths.copy_from_slice(&lengths_of(name, value));
-            let (to, after) = after.split_at_mut(name.as_str().len());
-            to.copy_from_slice(name.as_str().as_bytes());
-            let (to, after) = after.split_at_mut(value.len());
-            to.copy_from_slice(value.as_bytes());
-            rest = after;
+    pub(super) fn of<B>(head: &Request<B>) -> Self {
+        let mut text = Text::new();
+        for (name, value) in head.headers() {
+            text.push(&Lengths::of(name, value).0.to_ne_bytes());
+            text.push(name.as_str().as_bytes());
+            text.push(value.as_bytes());
         }
         Self {
-            method: head.method.clone(),
-            uri: head.uri.clone(),
-            version: head.version,
-            fields: head.headers.len(),
+            method: head.method().clone(),
+            uri: head.uri().clone(),
+            version: head.version(),
+            fields: head.headers().len(),
             text,
         }
     }
 
     /// Whether this is a copy of `head`.
-    pub(super) fn is_of(&self, head: &Parts) -> bool {
-        self.method == head.method
-            && self.version == head.version
-            && self.fields == head.headers.len()
-            && self.uri == head.uri
-            && self.has(&head.headers)
+    pub(super) fn is_of<B>(&self, head: &Request<B>) -> bool {
+        self.method == head.method()
+            && self.version == head.version()
+            && self.fields == head.headers().len()
+            && self.uri == *head.uri()
+            && self.has(head.headers())
     }
 
     fn has(&self, headers: &HeaderMap) -> bool {
-        let mut rest = self.text.as_ref();
+        let mut rest = self.text.as_slice();
         headers.iter().all(|(name, value)| {
-            let mut next = |expected: &[u8]| {
-                let (here, after) = rest.split_at_checked(expected.len())?;
-                rest = after;
-                (here == expected).then_some(())
-            };
-            next(&lengths_of(name, value))
-                .and_then(|()| next(name.as_str().as_bytes()))
-                .and_then(|()| next(value.as_bytes()))
-                .is_some()
+            let lengths = Lengths::of(name, value);
+            if split(&mut rest, Lengths::SIZE) != lengths.0.to_ne_bytes() {
+                return false;
+            }
+            split(&mut rest, lengths.name()) == name.as_str().as_bytes()
+                && split(&mut rest, lengths.value()) == value.as_bytes()
         })
     }
 
     /// The head once more, without extensions.
     pub(super) fn parts(&self) -> Parts {
-        let (mut head, ()) = http::Request::new(()).into_parts();
+        let (mut head, ()) = Request::new(()).into_parts();
         head.method = self.method.clone();
         head.uri = self.uri.clone();
         head.version = self.version;
@@ -124,48 +108,87 @@ impl Head {
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(self.fields);
         // The values share one allocation.
-        let mut rest = Bytes::copy_from_slice(self.text.as_ref());
+        let mut rest = Bytes::copy_from_slice(self.text.as_slice());
         for _ in 0..self.fields {
-            let lengths = rest.split_to(LENGTHS);
-            let (name, value) = lengths.split_at(2);
-            let name = u16::from_be_bytes(name.try_into().expect("two bytes"));
-            let value = u64::from_be_bytes(value.try_into().expect("eight bytes"));
-            let name = HeaderName::from_bytes(&rest.split_to(name.into())).expect("it was a name");
-            let text = rest.split_to((value & !SENSITIVE) as usize);
-            let mut text = HeaderValue::from_maybe_shared(text).expect("it was a value");
-            text.set_sensitive(value & SENSITIVE != 0);
-            headers.append(name, text);
+            let lengths = rest.split_to(Lengths::SIZE);
+            let lengths = lengths.as_ref().try_into().expect("so many were taken");
+            let lengths = Lengths(u64::from_ne_bytes(lengths));
+            let name = rest.split_to(lengths.name());
+            let name = HeaderName::from_bytes(&name).expect("it was a name");
+            let value = rest.split_to(lengths.value());
+            let mut value = HeaderValue::from_maybe_shared(value).expect("it was a value");
+            value.set_sensitive(lengths.is_sensitive());
+            headers.append(name, value);
         }
         headers
     }
 }
 
-fn size_of_field((name, value): (&HeaderName, &HeaderValue)) -> usize {
-    LENGTHS + name.as_str().len() + value.len()
-}
-
-fn lengths_of(name: &HeaderName, value: &HeaderValue) -> [u8; LENGTHS] {
-    let sensitive = if value.is_sensitive() { SENSITIVE } else { 0 };
-    let [a, b] = (name.as_str().len() as u16).to_be_bytes();
-    let [c, d, e, f, g, h, i, j] = (value.len() as u64 | sensitive).to_be_bytes();
-    [a, b, c, d, e, f, g, h, i, j]
+/// Takes the first bytes off `rest`: all there are, if that is less.
+fn split<'a>(rest: &mut &'a [u8], length: usize) -> &'a [u8] {
+    let (first, others) = rest.split_at(length.min(rest.len()));
+    *rest = others;
+    first
 }
 
 // ===== impl Text =====
 
 impl Text {
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::InPlace(text) => text,
-            Self::Longer(text) => text,
+    fn new() -> Self {
+        Self {
+            length: 0,
+            in_place: [0; IN_PLACE],
+            longer: Vec::new(),
         }
     }
 
-    fn as_mut(&mut self) -> &mut [u8] {
-        match self {
-            Self::InPlace(text) => text,
-            Self::Longer(text) => text,
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        match self.in_place.get_mut(self.length..end) {
+            Some(room) => room.copy_from_slice(bytes),
+            None => self.push_longer(bytes),
         }
+        self.length = end;
+    }
+
+    #[cold]
+    fn push_longer(&mut self, bytes: &[u8]) {
+        if self.longer.is_empty() {
+            self.longer.reserve(4 * IN_PLACE);
+            self.longer.extend_from_slice(&self.in_place[..self.length]);
+        }
+        self.longer.extend_from_slice(bytes);
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        match self.length {
+            ..=IN_PLACE => &self.in_place[..self.length],
+            _ => &self.longer,
+        }
+    }
+}
+
+// ===== impl Lengths =====
+
+impl Lengths {
+    const SIZE: usize = 8;
+
+    fn of(name: &HeaderName, value: &HeaderValue) -> Self {
+        let (name, sensitive) = (name.as_str().len() as u64, u64::from(value.is_sensitive()));
+        Self((value.len() as u64) << 17 | name << 1 | sensitive)
+    }
+
+    fn name(self) -> usize {
+        usize::from((self.0 >> 1) as u16)
+    }
+
+    fn value(self) -> usize {
+        (self.0 >> 17) as usize
+    }
+
+    fn is_sensitive(self) -> bool {
+        self.0 & 1 != 0
     }
 }
 
@@ -180,21 +203,19 @@ impl fmt::Debug for Head {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
     use proptest::prelude::*;
 
     use super::*;
 
-    fn head(fields: &[(String, Vec<u8>, bool)]) -> Parts {
-        let (mut head, ()) = Request::put("https://api.example.com/a?b=c")
+    fn head(fields: &[(String, Vec<u8>, bool)]) -> Request<()> {
+        let mut head = Request::put("https://api.example.com/a?b=c")
             .body(())
-            .unwrap()
-            .into_parts();
+            .unwrap();
         for (name, value, sensitive) in fields {
             let mut value = HeaderValue::from_bytes(value).unwrap();
             value.set_sensitive(*sensitive);
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-            head.headers.append(name, value);
+            head.headers_mut().append(name, value);
         }
         head
     }
@@ -216,9 +237,9 @@ mod tests {
             let copy = Head::of(&head);
             prop_assert!(copy.is_of(&head));
             let again = copy.parts();
-            prop_assert_eq!(&again.headers, &head.headers);
-            prop_assert_eq!((&again.method, &again.uri, again.version), (&head.method, &head.uri, head.version));
-            for (one, other) in again.headers.values().zip(head.headers.values()) {
+            prop_assert_eq!(&again.headers, head.headers());
+            prop_assert_eq!((&again.method, &again.uri, again.version), (head.method(), head.uri(), head.version()));
+            for (one, other) in again.headers.values().zip(head.headers().values()) {
                 prop_assert_eq!(one.is_sensitive(), other.is_sensitive());
             }
         }
@@ -226,8 +247,8 @@ mod tests {
         #[test]
         fn heads_that_differ_are_told_apart(one in fields(), other in fields()) {
             let (one, other) = (head(&one), head(&other));
-            let same = one.headers.iter().map(|(name, value)| (name, value, value.is_sensitive()))
-                .eq(other.headers.iter().map(|(name, value)| (name, value, value.is_sensitive())));
+            let same = one.headers().iter().map(|(name, value)| (name, value, value.is_sensitive()))
+                .eq(other.headers().iter().map(|(name, value)| (name, value, value.is_sensitive())));
             prop_assert_eq!(Head::of(&one).is_of(&other), same);
         }
     }
@@ -236,15 +257,18 @@ mod tests {
     fn each_part_is_compared() {
         let copied = head(&[("accept".to_owned(), b"a".to_vec(), false)]);
         let copy = Head::of(&copied);
-        let changes: [fn(&mut Parts); 5] = [
-            |head| head.method = Method::POST,
-            |head| head.uri = Uri::from_static("https://api.example.com/a?b=d"),
-            |head| head.version = Version::HTTP_2,
+        let changes: [fn(&mut Request<()>); 5] = [
+            |head| *head.method_mut() = Method::POST,
+            |head| *head.uri_mut() = Uri::from_static("https://api.example.com/a?b=d"),
+            |head| *head.version_mut() = Version::HTTP_2,
             |head| {
-                head.headers
-                    .extend([(http::header::TE, HeaderValue::from_static("1"))]);
+                let added = [(http::header::TE, HeaderValue::from_static("1"))];
+                head.headers_mut().extend(added);
             },
-            |head| head.headers.get_mut("accept").unwrap().set_sensitive(true),
+            |head| {
+                let value = head.headers_mut().get_mut("accept");
+                value.unwrap().set_sensitive(true);
+            },
         ];
         for (nth, change) in changes.into_iter().enumerate() {
             let mut changed = copied.clone();

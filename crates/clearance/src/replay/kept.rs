@@ -17,15 +17,14 @@ pub(crate) struct KeptRequest<B> {
 }
 
 impl<B: Replay> KeptRequest<B> {
-    /// Keeps a copy of `request`. `None` if its body cannot be sent twice.
-    pub(crate) fn of(request: Request<B>) -> (Request<B>, Option<Self>) {
-        let (head, body) = request.into_parts();
-        let kept = body.again().map(|body| Self {
-            head: own(&head, &body),
-            extensions: head.extensions.clone(),
+    /// A copy of `request`. `None` if its body cannot be sent twice.
+    pub(crate) fn of(request: &Request<B>) -> Option<Self> {
+        let body = request.body().again()?;
+        Some(Self {
+            head: own(request, &body),
+            extensions: request.extensions().clone(),
             body,
-        });
-        (Request::from_parts(head, body), kept)
+        })
     }
 
     /// The head as it was before the request was sent.
@@ -45,9 +44,9 @@ impl<B: Replay> KeptRequest<B> {
 }
 
 /// A copy of the head, unless the body has a seat for it.
-fn own<B: Replay>(head: &Parts, body: &B) -> Option<Box<Head>> {
-    let is_seated = body.seat().is_some_and(|seat| seat.keep(head));
-    (!is_seated).then(|| Box::new(Head::of(head)))
+fn own<B: Replay>(request: &Request<B>, body: &B) -> Option<Box<Head>> {
+    let is_seated = body.seat().is_some_and(|seat| seat.keep(request));
+    (!is_seated).then(|| Box::new(Head::of(request)))
 }
 
 #[cfg(test)]
@@ -62,14 +61,14 @@ mod tests {
     #[test]
     fn two_layers_share_a_copy_unless_the_head_was_changed_between_them() {
         let body = ReplayBody::new(Full::<Bytes>::from("text"));
-        let request = Request::put("https://api.example.com").body(body).unwrap();
-        let (request, outer) = KeptRequest::of(request);
-        let (mut request, same) = KeptRequest::of(request);
+        let mut request = Request::put("https://api.example.com").body(body).unwrap();
+        let outer = KeptRequest::of(&request);
+        let same = KeptRequest::of(&request);
         request
             .headers_mut()
             .insert("x-between", HeaderValue::from_static("1"));
         request.extensions_mut().insert("between");
-        let (_, changed) = KeptRequest::of(request);
+        let changed = KeptRequest::of(&request);
 
         let (outer, same, changed) = (outer.unwrap(), same.unwrap(), changed.unwrap());
         assert!(outer.head.is_none() && same.head.is_none() && changed.head.is_some());

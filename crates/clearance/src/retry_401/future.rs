@@ -11,7 +11,7 @@ use std::{
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
 use super::report;
@@ -40,7 +40,7 @@ pin_project! {
     #[project = StateProj]
     enum State<F, S, B, ResBody> {
         Calling { #[pin] future: F },
-        Settling { settled: Settled, #[pin] patience: Sleep, refused_at: Instant, held: Option<Response<ResBody>> },
+        Settling { settled: Settled, #[pin] patience: Sleep, held: Option<Response<ResBody>> },
         Draining { #[pin] drain: Drain<ResBody>, replay: Option<Prepared<S, B>> },
         Readying { replay: Option<Prepared<S, B>> },
         Replaying { #[pin] future: F },
@@ -50,6 +50,8 @@ pin_project! {
 /// What a replay is made of.
 pub(super) struct Replayable<S, B> {
     pub(super) kept: KeptRequest<B>,
+    /// Of a gRPC call: when nobody waits for its reply any more.
+    pub(super) deadline: Option<Instant>,
     pub(super) unready: S,
 }
 
@@ -57,7 +59,7 @@ pub(super) struct Replayable<S, B> {
 struct Prepared<S, B> {
     request: Request<B>,
     service: S,
-    refused_at: Instant,
+    deadline: Option<Instant>,
 }
 
 impl<S: Service<Request<B>>, B, ResBody> ResponseFuture<S, B, ResBody> {
@@ -80,27 +82,25 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let (mut response, outcome, refused_at) = match this.state.as_mut().project() {
+            let (mut response, outcome) = match this.state.as_mut().project() {
                 StateProj::Calling { future } => {
                     let response = ready!(future.poll(cx))?;
                     match response.extensions().get::<TokenRefused>() {
                         // What cannot be sent again has nothing to wait for.
                         Some(refused) if this.replayable.is_some() => {
                             let settled = refused.settled();
-                            let timeout = this.replayable.as_ref().and_then(Replayable::timeout);
-                            let patience = sleep(timeout.unwrap_or(PATIENCE).min(PATIENCE));
+                            let patience = Instant::now() + PATIENCE;
+                            let deadline = this.replayable.as_ref().and_then(|kept| kept.deadline);
+                            let patience = deadline.unwrap_or(patience).min(patience);
                             this.state.set(State::Settling {
                                 settled,
-                                patience,
-                                refused_at: Instant::now(),
+                                patience: sleep_until(patience),
                                 held: Some(response),
                             });
                             continue;
                         }
                         // Another auth layer is below: it may have another token by now.
-                        None if response.status() == StatusCode::UNAUTHORIZED => {
-                            (response, Ok(()), Instant::now())
-                        }
+                        None if response.status() == StatusCode::UNAUTHORIZED => (response, Ok(())),
                         _ => {
                             report::passed_on(&response);
                             return Poll::Ready(Ok(response));
@@ -110,7 +110,6 @@ where
                 StateProj::Settling {
                     settled,
                     patience,
-                    refused_at,
                     held,
                 } => {
                     let outcome = match Pin::new(settled).poll(cx) {
@@ -121,7 +120,7 @@ where
                         }
                     };
                     let held = held.take().expect("polled after its end");
-                    (held, outcome, *refused_at)
+                    (held, outcome)
                 }
                 StateProj::Draining { drain, replay } => {
                     ready!(drain.poll(cx));
@@ -135,9 +134,9 @@ where
                     let Prepared {
                         mut request,
                         mut service,
-                        refused_at,
+                        deadline,
                     } = replay.take().expect("it was there a line ago");
-                    grpc::lower_timeout(request.headers_mut(), refused_at.elapsed());
+                    grpc::tell_deadline(request.headers_mut(), deadline);
                     let future = service.call(request);
                     this.state.set(State::Replaying { future });
                     continue;
@@ -153,7 +152,7 @@ where
                 }
             };
             let replay = match outcome {
-                Ok(()) => prepare(&response, refused_at, this.replayable.take()),
+                Ok(()) => prepare(&response, this.replayable.take()),
                 Err(reason) => {
                     response.extensions_mut().insert(reason);
                     None
@@ -183,10 +182,14 @@ where
 /// The replay to send in place of `response`, unless the body cannot be sent again.
 fn prepare<S, B: Replay, ResBody>(
     response: &Response<ResBody>,
-    refused_at: Instant,
+
     replayable: Option<Replayable<S, B>>,
 ) -> Option<Prepared<S, B>> {
-    let Replayable { kept, unready } = replayable?;
+    let Replayable {
+        kept,
+        deadline,
+        unready,
+    } = replayable?;
     let mut request = kept.again()?;
     if let Some(waited) = response.extensions().get::<Waited>() {
         request.extensions_mut().insert(*waited);
@@ -194,15 +197,8 @@ fn prepare<S, B: Replay, ResBody>(
     Some(Prepared {
         request,
         service: unready,
-        refused_at,
+        deadline,
     })
-}
-
-impl<S, B: Replay> Replayable<S, B> {
-    /// How long the caller waits for the reply, where its request says so.
-    fn timeout(&self) -> Option<Duration> {
-        grpc::timeout(&self.kept.head().headers)
-    }
 }
 
 impl<S: Service<Request<B>>, B, ResBody> fmt::Debug for ResponseFuture<S, B, ResBody> {

@@ -7,7 +7,10 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::future::{Replayable, ResponseFuture};
-use crate::replay::{KeptRequest, Replay, is_idempotent};
+use crate::{
+    grpc,
+    replay::{KeptRequest, Replay, is_idempotent},
+};
 
 /// Sends a refused request once more, when that is worth it. See the [module](super).
 #[derive(Clone, Copy, Debug)]
@@ -56,13 +59,10 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let allowed = !self.idempotent_only || is_idempotent(request.method(), request.headers());
-        let (request, kept) = if allowed {
-            KeptRequest::of(request)
-        } else {
-            (request, None)
-        };
+        let kept = allowed.then(|| KeptRequest::of(&request)).flatten();
         let replayable = kept.map(|kept| Replayable {
             kept,
+            deadline: grpc::deadline(&request),
             unready: self.inner.clone(),
         });
         ResponseFuture::new(self.inner.call(request), replayable)

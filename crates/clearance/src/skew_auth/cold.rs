@@ -10,7 +10,7 @@ use std::{
 
 use clearance_core::TokenError;
 use http::Request;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep_until};
 use tower_service::Service;
 
 use super::{BoxError, future::Sent, service::attach};
@@ -27,7 +27,6 @@ pub(super) struct Cold<S, B> {
     shared: Arc<Shared>,
     request: Option<Request<B>>,
     min: Duration,
-    began: Instant,
     /// Of a gRPC call: when nobody waits for its reply any more.
     deadline: Option<Pin<Box<Sleep>>>,
     step: Step,
@@ -66,15 +65,14 @@ impl<S, B> Cold<S, B> {
         S: Clone,
     {
         let step = Step::Token(Box::pin(shared.clone().grant(min, waiting)));
-        let timeout = grpc::timeout(request.headers());
+        let deadline = grpc::deadline(&request);
         Self {
             service: unready.clone(),
             unready,
             shared,
             request: Some(request),
             min,
-            began: Instant::now(),
-            deadline: timeout.map(|timeout| Box::pin(sleep(timeout))),
+            deadline: deadline.map(|deadline| Box::pin(sleep_until(deadline))),
             step,
         }
     }
@@ -129,7 +127,8 @@ where
                     let Some(mut request) = self.request.take() else {
                         return Poll::Ready(Err("polled after its end".into()));
                     };
-                    grpc::lower_timeout(request.headers_mut(), self.began.elapsed());
+                    let deadline = self.deadline.as_ref().map(|sleep| sleep.deadline());
+                    grpc::tell_deadline(request.headers_mut(), deadline);
                     let sent = attach(&mut request, &self.shared, granted, self.shared.sending());
                     return Poll::Ready(Ok((self.service.call(request), sent)));
                 }

@@ -25,8 +25,8 @@
 //!    meanwhile.
 //! 9. A **route that refuses** a new token while others accept it refreshes nothing for 5 s, doubling to 5 min.
 //! 10. **gRPC**: `UNAUTHENTICATED` in a reply without messages is what a 401 is elsewhere; any other status but `OK` says
-//!    nothing of the token. A status after messages has been handed up with them. A call that waits for its token
-//!    waits no longer than its `grpc-timeout`, and what it waited is taken from the one that the server is told.
+//!     nothing of the token. A status after messages has been handed up with them. A call waits no longer for its token
+//!     than its `grpc-timeout`, and the server is told what is left of that.
 //!
 //! # Where it belongs
 //!

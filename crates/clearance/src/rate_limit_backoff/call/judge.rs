@@ -10,6 +10,7 @@ use super::{
     super::{
         event,
         gate::Seat,
+        key::Noted,
         pace::later,
         pause::with_drift,
         refusal::{GaveUp, Refusal, RetryAfter, is_accepted, refusal},
@@ -109,20 +110,13 @@ impl<S, B: Replay> Call<S, B> {
         } = self;
         self.seat.get_or_insert_with(|| {
             let head = || kept.as_ref().map(|kept| core.rules.key(&kept.head()));
-            let key = key.take().or_else(head).unwrap_or_default();
+            let key = key.take().map(Noted::key).or_else(head).unwrap_or_default();
             Seat::new(core.gates.enter(&key, now))
         })
     }
 
     /// The request once more, if waiting `ahead` for it is within all bounds. The call counts as held then.
     fn may_wait(&mut self, now: Instant, ahead: Duration) -> Result<Request<B>, GaveUp> {
-        if self.deadline.is_none() {
-            let timeout = self
-                .kept
-                .as_ref()
-                .and_then(|kept| grpc::timeout(&kept.head().headers));
-            self.deadline = timeout.map(|timeout| later(now, timeout));
-        }
         if self.deadline.is_some_and(|deadline| now + ahead > deadline) {
             return Err(GaveUp::TooLong);
         }
