@@ -138,8 +138,12 @@ impl Audience {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<OriginSlot, Withheld> {
-        if *method == Method::CONNECT || *method == Method::TRACE {
+        if matches!(*method, Method::CONNECT | Method::TRACE) {
             return Err(Withheld::Method);
+        }
+        let written = |origins: &Arc<[Origin]>| origins.iter().position(|it| it.is_written(uri));
+        if let Some(index) = self.origins.as_ref().and_then(written) {
+            return Ok(OriginSlot::nth(index));
         }
         let Some(authority) = uri.authority() else {
             return self.admits_host(headers);

@@ -2,7 +2,10 @@
 
 use std::{fmt, net::IpAddr};
 
-use http::{Uri, uri::Authority};
+use http::{
+    Uri,
+    uri::{self, Authority},
+};
 
 /// Scheme, host and effective port (RFC 6454 §4).
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -11,6 +14,9 @@ pub(crate) struct Origin {
     /// Lower case, without a trailing dot.
     host: Box<str>,
     port: u16,
+    /// Host and port as they are written in most requests: see [`Origin::is_written`].
+    authority: Box<str>,
+    is_loopback: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -123,11 +129,31 @@ impl Origin {
         if address.host.is_empty() {
             return Err("it names no host");
         }
+        let host = address.host.to_ascii_lowercase();
+        let port = address.port.unwrap_or(scheme.default_port());
+        let authority = match port == scheme.default_port() {
+            true => host.clone(),
+            false => format!("{host}:{port}"),
+        };
         Ok(Self {
             scheme,
-            host: address.host.to_ascii_lowercase().into(),
-            port: address.port.unwrap_or(scheme.default_port()),
+            host: host.into(),
+            port,
+            authority: authority.into(),
+            is_loopback: address.is_loopback(),
         })
+    }
+
+    /// Whether `uri` goes to this origin, written as the origin writes itself: then nothing of it needs to be read. An
+    /// address over plain `http` to another machine is never one.
+    pub(crate) fn is_written(&self, uri: &Uri) -> bool {
+        let scheme = match self.scheme {
+            Scheme::Https => &uri::Scheme::HTTPS,
+            Scheme::Http if self.is_loopback => &uri::Scheme::HTTP,
+            Scheme::Http => return false,
+        };
+        let authority = uri.authority().map(Authority::as_str);
+        authority == Some(&*self.authority) && uri.scheme() == Some(scheme)
     }
 
     pub(crate) fn is(&self, address: &Address<'_>) -> bool {
@@ -145,11 +171,7 @@ impl fmt::Display for Origin {
             Scheme::Http => "http",
             Scheme::Https => "https",
         };
-        write!(f, "{scheme}://{}", self.host)?;
-        if self.port != self.scheme.default_port() {
-            write!(f, ":{}", self.port)?;
-        }
-        Ok(())
+        write!(f, "{scheme}://{}", self.authority)
     }
 }
 

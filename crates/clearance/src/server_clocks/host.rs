@@ -11,7 +11,7 @@ use std::{
 use clearance_core::clock::{
     ClockAnchor, Observation, OffsetInterval, ServerClock, WallClock, date_fingerprint,
 };
-use http::HeaderMap;
+use http::{HeaderMap, header::DATE};
 use tokio::time::Instant;
 
 use super::{Sending, lock, paced::Paced};
@@ -44,6 +44,9 @@ impl Host {
     /// Whether the reply told anything new.
     pub(super) fn observe(&self, headers: &HeaderMap, sent: Sending, wall: &dyn WallClock) -> bool {
         let date = date_fingerprint(headers);
+        if date.is_none() && !headers.contains_key(DATE) {
+            return false;
+        }
         let since = sent.at.saturating_duration_since(self.begun).as_nanos() as u64;
         if date.is_some_and(|date| self.date.load(Ordering::Relaxed) == date) {
             self.last_sent.store(since, Ordering::Relaxed);

@@ -66,8 +66,10 @@ impl ServerClocks {
 
     /// A request is about to be sent to the host behind a slot, which gets a name when it is met first.
     pub(crate) fn meet(&self, slot: OriginSlot, uri: &Uri, headers: &HeaderMap) {
-        self.hosts[slot.index()]
-            .get_or_init(|| Box::new(Host::new(origin(uri, headers), self.anchor)));
+        let host = &self.hosts[slot.index()];
+        if host.get().is_none() {
+            host.get_or_init(|| Box::new(Host::new(origin(uri, headers), self.anchor)));
+        }
     }
 
     /// The host of that origin, by its slot.
@@ -162,7 +164,8 @@ impl ServerClocks {
         ahead.is_some_and(|ahead| ahead >= limit)
     }
 
-    fn local(&self) -> Sending {
+    /// Now, on both local clocks.
+    pub(crate) fn local(&self) -> Sending {
         Sending::now(&*self.wall)
     }
 

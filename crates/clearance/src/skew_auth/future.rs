@@ -177,7 +177,8 @@ impl Sent {
     fn answered<B>(mut self, response: &mut Response<B>) {
         let on_trial = mem::take(&mut self.grant.on_trial);
         let token = &self.grant.token;
-        self.shared.observe(self.slot, response.headers(), self.at);
+        self.shared
+            .observe(token.clocks(), self.slot, response.headers(), self.at);
         match Verdict::of(response) {
             Verdict::Refused => {
                 let headers = response.headers();

@@ -8,7 +8,10 @@ use std::{
 };
 
 use clearance_core::{Audience, OriginSlot, TokenSource, Withheld};
-use http::{Request, Response, header::AUTHORIZATION};
+use http::{
+    Request, Response,
+    header::{AUTHORIZATION, Entry},
+};
 use tower_service::Service;
 
 use super::{
@@ -17,7 +20,7 @@ use super::{
 };
 use crate::{
     server_clocks::Sending,
-    token_cache::{CachedToken, Grant, Shared},
+    token_cache::{CachedToken, Fresh, Grant, Shared},
 };
 
 /// Attaches a bearer token to requests and keeps it fresh. See the [module](super).
@@ -25,11 +28,17 @@ use crate::{
 pub struct SkewAuth<S> {
     inner: S,
     shared: Arc<Shared>,
+    fresh: Fresh,
 }
 
 impl<S> SkewAuth<S> {
     pub(super) fn new(inner: S, shared: Arc<Shared>) -> Self {
-        Self { inner, shared }
+        let fresh = Fresh::new(shared.clone());
+        Self {
+            inner,
+            shared,
+            fresh,
+        }
     }
 
     /// The inner service.
@@ -70,18 +79,19 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if request.headers().contains_key(AUTHORIZATION) {
-            return ResponseFuture::sent(self.inner.call(request), None);
-        }
         let min = request
             .extensions()
             .get::<MinRemaining>()
             .map_or(Duration::ZERO, |min| min.0);
-        if let Some((token, now)) = self.shared.fresh() {
+        if let Some((token, now)) = self.fresh.token() {
             if min.is_zero() || token.outlives(min) {
-                let sent = attach(&mut request, &self.shared, Grant::fresh(token), now);
+                let grant = Grant::fresh(token.clone());
+                let sent = attach(&mut request, &self.shared, grant, now);
                 return ResponseFuture::sent(self.inner.call(request), sent);
             }
+        }
+        if request.headers().contains_key(AUTHORIZATION) {
+            return ResponseFuture::sent(self.inner.call(request), None);
         }
         // Not fresh: whether there is anything to wait for is asked before the readiness is given up for it.
         let audience = self.shared.source().audience();
@@ -117,28 +127,30 @@ impl<S: fmt::Debug> fmt::Debug for SkewAuth<S> {
     }
 }
 
-/// Attaches the token, if the request may carry it.
+/// Attaches the token, if the request may carry it and has none of its own.
 pub(super) fn attach<B>(
     request: &mut Request<B>,
     shared: &Arc<Shared>,
     grant: Grant,
     now: Sending,
 ) -> Option<Sent> {
-    let slot = match grant.token.judge(request) {
+    let token = &grant.token;
+    let slot = match token.judge(request) {
         Ok(slot) => slot,
         Err(withheld) => {
             tracing::debug!(?withheld, "token not attached");
             if grant.on_trial {
-                shared.seat_left(grant.token.id);
+                shared.seat_left(token.id);
             }
             return None;
         }
     };
-    shared.meet(slot, request.uri(), request.headers());
+    token.clocks().meet(slot, request.uri(), request.headers());
     let route = shared.route_of(slot, request.uri());
-    request
-        .headers_mut()
-        .insert(AUTHORIZATION, grant.token.header.clone());
+    match request.headers_mut().entry(AUTHORIZATION) {
+        Entry::Vacant(field) => drop(field.insert(token.header.clone())),
+        Entry::Occupied(_) => return None,
+    }
     Some(Sent::new(shared.clone(), grant, slot, now, route))
 }
 

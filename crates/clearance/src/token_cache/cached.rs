@@ -9,12 +9,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use clearance_core::{Audience, OriginSlot, clock::WallClock};
+use clearance_core::{Audience, OriginSlot};
 use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::{Born, Life, Minted};
-use crate::server_clocks::Sending;
+use crate::server_clocks::{Sending, ServerClocks};
 
 /// A token, its life, and where it was accepted.
 pub(crate) struct CachedToken {
@@ -105,8 +105,13 @@ impl CachedToken {
 
     /// When a request with it is sent, if that may be done without a thought: it is fresh, by the wall clock too.
     pub(crate) fn sent_fresh(&self) -> Option<Sending> {
-        let now = Sending::now(&*self.wall.clock);
+        let now = self.wall.clocks.local();
         (now.at < self.life.soft && !self.is_over(now.wall)).then_some(now)
+    }
+
+    /// The clocks by which it is judged, and of the hosts that it is sent to.
+    pub(crate) fn clocks(&self) -> &ServerClocks {
+        &self.wall.clocks
     }
 
     pub(crate) fn was_accepted_anywhere(&self) -> bool {
@@ -135,15 +140,15 @@ fn bit(slot: OriginSlot) -> u64 {
 /// The end of a token on the wall clock.
 #[derive(Clone)]
 pub(crate) struct WallEnd {
-    clock: Arc<dyn WallClock>,
+    clocks: Arc<ServerClocks>,
     end: Option<SystemTime>,
 }
 
 impl WallEnd {
     fn new(minted: &Minted, left: Duration) -> Self {
-        let (clock, shown) = &minted.wall;
+        let (clocks, shown) = &minted.wall;
         Self {
-            clock: clock.clone(),
+            clocks: clocks.clone(),
             end: shown.checked_add(left),
         }
     }

@@ -6,9 +6,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use clearance_core::{Audience, clock::WallClock};
+use clearance_core::Audience;
 use http::HeaderValue;
 use tokio::time::Instant;
+
+use crate::server_clocks::ServerClocks;
 
 /// A token as it came from the source.
 pub(crate) struct Minted {
@@ -20,8 +22,8 @@ pub(crate) struct Minted {
     pub(crate) born: Option<Born>,
     /// The issuer's word on its end.
     pub(crate) expires_at: Option<SystemTime>,
-    /// The wall clock, and what it showed when the token was received.
-    pub(crate) wall: (Arc<dyn WallClock>, SystemTime),
+    /// The clocks, and what the local wall clock showed when the token was received.
+    pub(crate) wall: (Arc<ServerClocks>, SystemTime),
 }
 
 /// From when on a token is valid, on the issuer's clock.

@@ -34,7 +34,7 @@ pub(crate) use self::{
     minted::{Born, Minted},
     refusal::{Refusal, Refused},
     settlement::Settlement,
-    shared::{Grant, Shared},
+    shared::{Fresh, Grant, Shared},
     state::{Cause, Counts, Order, REFRESH_DEADLINE, Ticket, TokenCache},
     waiting::{Answer, Waiting},
 };

@@ -1,12 +1,15 @@
 //! What replies tell: of the token that was sent, of the clock of their host, of the route.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use clearance_core::OriginSlot;
 use http::{HeaderMap, Uri};
 
 use super::{Refusal, Refused, Settlement, Shared, Waiting, shared::wait};
-use crate::{RefusalReason, TokenRefused, server_clocks::Sending};
+use crate::{
+    RefusalReason, TokenRefused,
+    server_clocks::{Sending, ServerClocks},
+};
 
 impl Shared {
     pub(crate) fn refused(self: &Arc<Self>, refusal: Refusal) -> TokenRefused {
@@ -47,14 +50,14 @@ impl Shared {
         self.with(|cache, _| cache.accepted(sent.at, id, by, route));
     }
 
-    /// A request is about to be sent to a host, which gets a name when it is met first.
-    pub(crate) fn meet(&self, slot: OriginSlot, uri: &Uri, headers: &HeaderMap) {
-        self.clocks.load().meet(slot, uri, headers);
-    }
-
     /// A reply with a date: evidence on the clock of its host.
-    pub(crate) fn observe(self: &Arc<Self>, by: OriginSlot, headers: &HeaderMap, sent: Sending) {
-        let clocks = self.clocks.load();
+    pub(crate) fn observe(
+        self: &Arc<Self>,
+        clocks: &ServerClocks,
+        by: OriginSlot,
+        headers: &HeaderMap,
+        sent: Sending,
+    ) {
         if clocks.replied(by, headers, sent) {
             self.with(|cache, _| {
                 if let Some(limit) = cache.half_life() {
@@ -66,16 +69,8 @@ impl Shared {
 
     /// The route of a request, while routes are told apart.
     pub(crate) fn route_of(&self, slot: OriginSlot, uri: &Uri) -> Option<u64> {
-        self.watched.load().as_ref()?;
+        self.watching.load(Ordering::Relaxed).then_some(())?;
         Some(hash(uri.path()).wrapping_add(slot.index() as u64))
-    }
-
-    /// Whether a route refused a token and has not accepted one since.
-    pub(crate) fn is_watched(&self, route: u64) -> bool {
-        self.watched
-            .load()
-            .as_ref()
-            .is_some_and(|watched| watched.contains(&route))
     }
 
     pub(crate) fn not_refused(self: &Arc<Self>, id: u64) {

@@ -2,11 +2,15 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    ops::Deref,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::{ArcSwap, ArcSwapOption, Cache};
 use clearance_core::{
     AnyTokenSource, Token, TokenError, TokenSource,
     clock::{SystemClock, WallClock},
@@ -31,7 +35,35 @@ pub(crate) struct Shared {
     pub(super) changed: watch::Sender<()>,
     pub(super) clocks: ArcSwap<ServerClocks>,
     /// Routes that refuse every token, to be told apart: `None` while no token was refused of late.
-    pub(super) watched: ArcSwapOption<Vec<u64>>,
+    watched: ArcSwapOption<Vec<u64>>,
+    pub(super) watching: AtomicBool,
+}
+
+/// What a service looks at for each request: a copy of what is published, and whether it still is that.
+#[derive(Clone)]
+pub(crate) struct Fresh(Cache<Published, Option<Arc<CachedToken>>>);
+
+#[derive(Clone)]
+struct Published(Arc<Shared>);
+
+impl Deref for Published {
+    type Target = ArcSwapOption<CachedToken>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0.published
+    }
+}
+
+impl Fresh {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self(Cache::new(Published(shared)))
+    }
+
+    /// A token that needs no thought: one atomic load and the clocks.
+    pub(crate) fn token(&mut self) -> Option<(&Arc<CachedToken>, Sending)> {
+        let token = self.0.load().as_ref()?;
+        Some((token, token.sent_fresh()?))
+    }
 }
 
 /// A token to send, and whether this call tries it for all.
@@ -67,6 +99,7 @@ impl Shared {
             changed: watch::Sender::new(()),
             clocks: ArcSwap::from_pointee(ServerClocks::new(Arc::new(SystemClock))),
             watched: ArcSwapOption::empty(),
+            watching: AtomicBool::new(false),
         }
     }
 
@@ -74,17 +107,9 @@ impl Shared {
         &self.source
     }
 
-    /// A token that needs no thought: one atomic load and the clocks.
-    pub(crate) fn fresh(&self) -> Option<(Arc<CachedToken>, Sending)> {
-        let token = self.published.load();
-        let token = token.as_ref()?;
-        let sending = token.sent_fresh()?;
-        Some((token.clone(), sending))
-    }
-
     /// Now, on both local clocks.
     pub(crate) fn sending(&self) -> Sending {
-        Sending::now(&**self.clocks.load().wall())
+        self.clocks.load().local()
     }
 
     /// A token without waiting, or `None` if there is something to wait for.
@@ -215,7 +240,7 @@ impl Shared {
             lifetime: lifetime.unwrap_or(UNLIMITED),
             born: stated.or(told),
             expires_at: token.expires_at(),
-            wall: (clocks.wall().clone(), wall),
+            wall: (clocks, wall),
         }
     }
 
@@ -252,10 +277,19 @@ impl Shared {
         result
     }
 
+    /// Whether a route refused a token and has not accepted one since.
+    pub(crate) fn is_watched(&self, route: u64) -> bool {
+        self.watched
+            .load()
+            .as_ref()
+            .is_some_and(|watched| watched.contains(&route))
+    }
+
     fn publish_routes(&self, cache: &TokenCache, now: Instant) {
         let watched = cache.watched_routes(now);
         let known = self.watched.load();
         if watched.as_ref() != known.as_deref() {
+            self.watching.store(watched.is_some(), Ordering::Relaxed);
             self.watched.store(watched.map(Arc::new));
         }
     }

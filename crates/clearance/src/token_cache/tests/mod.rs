@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
 
 use super::*;
-use crate::{RefusalReason, challenge::Challenge};
+use crate::{RefusalReason, challenge::Challenge, server_clocks::ServerClocks};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -24,6 +24,10 @@ const WALL: SystemTime = SystemTime::UNIX_EPOCH;
 
 /// From when on every token is valid, on the issuer's clock.
 const BORN: SystemTime = SystemTime::UNIX_EPOCH;
+
+fn local_clocks() -> Arc<ServerClocks> {
+    Arc::new(ServerClocks::new(Arc::new(SystemClock)))
+}
 
 /// A cache, the time, and a caller that waits for nothing yet.
 struct Bench {
@@ -129,7 +133,7 @@ fn minted(header: HeaderValue, requested: Instant, lifetime: Duration) -> Minted
             slack: Duration::ZERO,
         }),
         expires_at: None,
-        wall: (Arc::new(SystemClock), WALL),
+        wall: (local_clocks(), WALL),
     }
 }
 
