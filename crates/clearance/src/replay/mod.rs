@@ -40,9 +40,10 @@
 //!    size hint. Both retrying layers share the one buffer, and the one copy of the request's head that goes with it.
 //! 2. **Past the bound** (64 KiB, in 2048 frames at most) what was kept is let go, and the body is sent once, as if
 //!    the layer were not there. A body whose length is known to be larger is not even begun to be kept.
-//! 3. **A body that fails** fails for whoever sends it, with its own error, and is not sent again.
-//! 4. **A replay that begins before the first sending had read everything** ends that sending with [`ReplayBodyError::Superseded`], sends
-//!    what is kept, and reads on from there.
+//! 3. **A body that fails** fails for whoever sends it, with its own error, and is not sent again. Nor is one that ends
+//!    before or after the length that it told.
+//! 4. **A replay that begins before the first sending had read everything** sends what is kept, and reads on from there.
+//!    The first sending ends with [`ReplayBodyError::Superseded`] where it would need more.
 //!
 //! A body that cannot be sent twice is never sent empty or in part instead: its request is sent once, and its reply, a 401
 //! or a 429, is returned.

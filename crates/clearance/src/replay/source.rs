@@ -196,7 +196,7 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> Source<B> {
         let frame = match next.transpose() {
             Ok(Some(frame)) => shared(frame),
             Ok(None) => {
-                state.rest = None;
+                state.end();
                 return Poll::Ready(Next::End);
             }
             Err(error) => {
@@ -214,7 +214,7 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> Source<B> {
             });
         }
         if ended {
-            state.rest = None;
+            state.end();
         }
         Poll::Ready(Next::Frame(frame))
     }
@@ -223,6 +223,17 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> Source<B> {
 // ===== impl State =====
 
 impl<B> State<B> {
+    /// All is read. What is shorter or longer than it was said to be fails where it is sent; sent again, it would tell the
+    /// length that it has, and look whole.
+    fn end(&mut self) {
+        let (least, most) = (self.hint.lower(), self.hint.upper());
+        if (least..=most.unwrap_or(u64::MAX)).contains(&self.kept.bytes) {
+            self.rest = None;
+        } else {
+            self.lose();
+        }
+    }
+
     /// From now on the body cannot be sent again. Returns what is not read of it.
     fn lose(&mut self) -> Option<B> {
         self.kept = Kept::default();

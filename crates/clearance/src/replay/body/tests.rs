@@ -245,6 +245,33 @@ fn a_copy_that_is_sent_too_late_fails_instead_of_sending_a_part() {
     assert_eq!(error, Some(ReplayBodyError::NotKept.to_string()));
 }
 
+/// A body that ends before the length that it told.
+#[test]
+fn a_body_that_is_not_as_long_as_it_said_is_not_sent_again() {
+    struct Short(Full<Bytes>);
+    impl Body for Short {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Pin::new(&mut self.0).poll_frame(cx)
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(5)
+        }
+    }
+
+    let mut first = ReplayBody::new(Short(Full::from("four")));
+    let kept = first.again().unwrap();
+    assert!(matches!(poll(&mut first), Poll::Ready(Some(Ok(_)))));
+    assert!(matches!(poll(&mut first), Poll::Ready(None)));
+    assert!(kept.again().is_none());
+}
+
 #[test]
 fn a_known_length_beyond_the_bound_is_not_kept() {
     let body = Full::new(Bytes::from_static(b"12345"));
