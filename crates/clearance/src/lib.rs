@@ -17,6 +17,7 @@
 //! Why this order: what limits sends must see every send, so that the replay of a 401 does not slip past a pause; and what
 //! attaches the token must run after every wait. Other orders compose and work, for what they are. Anything that follows
 //! redirects goes **above** `SkewAuthLayer`. For a body that is not `Clone`, [`ReplayBodyLayer`] comes first of all.
+//! Where tower's own layers go, and what each HTTP client needs, is told in [`composing`].
 //!
 //! # Example
 //!
@@ -104,6 +105,7 @@
 
 #[cfg(any(feature = "skew-auth", feature = "retry-401"))]
 mod challenge;
+pub mod composing;
 #[cfg(any(
     feature = "skew-auth",
     feature = "retry-401",
