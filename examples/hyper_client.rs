@@ -6,7 +6,7 @@
 //! ```
 //!
 //! It talks to a simulated platform on loopback sockets, so the TLS half is built and not used; over `https` nothing else
-//! changes.
+//! changes. `tests/hyper_stack.rs` runs the same stack over TLS, with HTTP/1.1 and h2 and a private authority.
 
 use std::{error::Error, sync::Arc};
 
@@ -75,6 +75,21 @@ async fn main() -> Result<(), BoxError> {
 }
 
 /// HTTP/1.1 over TLS, with the roots of Mozilla.
+///
+/// For HTTP/2 as well, where the server offers it: `enable_all_versions()`, with the feature `http2` of hyper-rustls and
+/// hyper-util. All calls then share one connection.
+///
+/// For a private authority the roots come from its certificate, and the configuration goes where the roots of Mozilla are:
+///
+/// ```text
+/// let mut roots = RootCertStore::empty();
+/// roots.add(CertificateDer::from_pem_file("authority.pem")?)?;
+/// let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+///     .with_safe_default_protocol_versions()?
+///     .with_root_certificates(roots)
+///     .with_no_client_auth();
+/// HttpsConnectorBuilder::new().with_tls_config(config)
+/// ```
 fn hyper_client() -> Result<Client<HttpsConnector<HttpConnector>, Full<Bytes>>, rustls::Error> {
     // The provider is named: a default one may be missing from the process, or be chosen twice by others.
     let connector = HttpsConnectorBuilder::new()
