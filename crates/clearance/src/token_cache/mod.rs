@@ -12,6 +12,7 @@
 //! that is freed however the task ends.
 
 mod cached;
+mod fresh;
 mod life;
 mod minted;
 mod outcome;
@@ -30,11 +31,12 @@ mod waiting;
 
 pub(crate) use self::{
     cached::CachedToken,
+    fresh::Fresh,
     life::{Life, Margins, UNLIMITED},
     minted::{Born, Minted},
     refusal::{Refusal, Refused},
     settlement::Settlement,
-    shared::{Fresh, Grant, Shared},
+    shared::{Grant, Shared},
     state::{Cause, Counts, Order, REFRESH_DEADLINE, Ticket, TokenCache},
     waiting::{Answer, Waiting},
 };

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    ops::Deref,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -10,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption, Cache};
+use arc_swap::{ArcSwap, ArcSwapOption};
 use clearance_core::{
     AnyTokenSource, Token, TokenError, TokenSource,
     clock::{SystemClock, WallClock},
@@ -29,7 +28,7 @@ use crate::server_clocks::{Sending, ServerClocks, lock};
 pub(crate) struct Shared {
     source: AnyTokenSource,
     /// The token that may be sent without asking, until it ages.
-    published: ArcSwapOption<CachedToken>,
+    pub(super) published: ArcSwapOption<CachedToken>,
     cache: Mutex<TokenCache>,
     /// Wakes those who wait; what changed they ask of the cache.
     pub(super) changed: watch::Sender<()>,
@@ -37,33 +36,6 @@ pub(crate) struct Shared {
     /// Routes that refuse every token, to be told apart: `None` while no token was refused of late.
     watched: ArcSwapOption<Vec<u64>>,
     pub(super) watching: AtomicBool,
-}
-
-/// What a service looks at for each request: a copy of what is published, and whether it still is that.
-#[derive(Clone)]
-pub(crate) struct Fresh(Cache<Published, Option<Arc<CachedToken>>>);
-
-#[derive(Clone)]
-struct Published(Arc<Shared>);
-
-impl Deref for Published {
-    type Target = ArcSwapOption<CachedToken>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0.published
-    }
-}
-
-impl Fresh {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self(Cache::new(Published(shared)))
-    }
-
-    /// A token that needs no thought: one atomic load and the clocks.
-    pub(crate) fn token(&mut self) -> Option<(&Arc<CachedToken>, Sending)> {
-        let token = self.0.load().as_ref()?;
-        Some((token, token.sent_fresh()?))
-    }
 }
 
 /// A token to send, and whether this call tries it for all.
