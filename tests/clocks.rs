@@ -162,7 +162,7 @@ async fn servers_whose_clocks_are_off_and_drift_refuse_nothing() {
             let auth = SkewAuthLayer::new(logged_in(&running, strict));
             let stack = all_three!(auth.clone(), clearance_oauth::https::<Body>());
             let calls = hammer(64, SECOND, 8 * SECOND, &url, &stack).await;
-            assert!(calls.len() > 64 * 4, "{}", calls.len());
+            assert!(calls.len() > 64, "{}", calls.len());
             assert!(calls.iter().all(|(.., status)| *status == 200), "{ahead}");
             let counters = platform.counters();
             assert_eq!(counters.unauthorized(), 0, "{ahead}");

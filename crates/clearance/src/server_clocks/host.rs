@@ -41,29 +41,25 @@ impl Host {
         &self.name
     }
 
-    /// Whether the reply told anything new.
-    pub(super) fn observe(&self, headers: &HeaderMap, sent: Sending, wall: &dyn WallClock) -> bool {
+    /// Whether the reply to a request that was sent at `sent` told anything new.
+    pub(super) fn observe(&self, headers: &HeaderMap, sent: Instant, wall: &dyn WallClock) -> bool {
         let date = date_fingerprint(headers);
         if date.is_none() && !headers.contains_key(DATE) {
             return false;
         }
-        let since = sent.at.saturating_duration_since(self.begun).as_nanos() as u64;
+        let since = sent.saturating_duration_since(self.begun).as_nanos() as u64;
         if date.is_some_and(|date| self.date.load(Ordering::Relaxed) == date) {
             self.last_sent.store(since, Ordering::Relaxed);
             return false;
         }
-        let received = Instant::now().into_std();
-        let Some(observation) = Observation::from_date(headers, sent.at.into_std(), received)
-        else {
+        let (sent, received) = (sent.into_std(), Instant::now().into_std());
+        let Some(observation) = Observation::from_date(headers, sent, received) else {
             return false;
         };
-        // A machine that slept, or whose clock was set, in the middle of an exchange cannot tell how long that took.
-        let wall_now = wall.now();
-        if !ClockAnchor::new(sent.at.into_std(), sent.wall).kept_pace(received, wall_now) {
-            return false;
-        }
         let mut paced = lock(&self.clock);
-        let clock = paced.learn(received, wall_now);
+        let Some(clock) = paced.learn(sent, received, wall.now()) else {
+            return false;
+        };
         match date {
             None => clock.observe(&observation),
             // Another reply may have been here first.

@@ -89,7 +89,7 @@ impl ServerClocks {
     }
 
     /// A reply of an API host. Says whether it told anything new.
-    pub(crate) fn replied(&self, slot: OriginSlot, headers: &HeaderMap, sent: Sending) -> bool {
+    pub(crate) fn replied(&self, slot: OriginSlot, headers: &HeaderMap, sent: Instant) -> bool {
         let news = self.hosts[slot.index()]
             .get()
             .is_some_and(|host| host.observe(headers, sent, &*self.wall));
@@ -99,13 +99,12 @@ impl ServerClocks {
         news
     }
 
-    /// An answer of the issuer.
-    pub(crate) fn issued(&self, observations: &[Observation]) {
+    /// An answer of the issuer, to what it was asked at `asked`.
+    pub(crate) fn issued(&self, observations: &[Observation], asked: Instant) {
         let local = self.local();
         let mut issuer = lock(&self.issuer);
-        let clock = issuer.learn(local.at.into_std(), local.wall);
-        for observation in observations {
-            clock.observe(observation);
+        if let Some(clock) = issuer.learn(asked.into_std(), local.at.into_std(), local.wall) {
+            observations.iter().for_each(|one| clock.observe(one));
         }
     }
 

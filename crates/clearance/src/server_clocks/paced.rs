@@ -11,6 +11,8 @@ pub(super) struct Paced {
     anchor: ClockAnchor,
     /// When something was learned last.
     last: ClockAnchor,
+    /// When the local clocks were last found to have parted.
+    parted: Option<Instant>,
 }
 
 impl Paced {
@@ -19,16 +21,25 @@ impl Paced {
             clock: ServerClock::new(anchor),
             anchor,
             last: anchor,
+            parted: None,
         }
     }
 
-    /// The model, to be told of a reply that came now.
-    pub(super) fn learn(&mut self, now: Instant, wall: SystemTime) -> &mut ServerClock {
+    /// The model, to be told of a reply that came now to a request that was sent at `sent`. `None`: the local clocks parted
+    /// meanwhile, and how long the exchange took cannot be told.
+    pub(super) fn learn(
+        &mut self,
+        sent: Instant,
+        now: Instant,
+        wall: SystemTime,
+    ) -> Option<&mut ServerClock> {
         if !self.last.kept_pace(now, wall) {
             self.clock = ServerClock::new(self.anchor);
+            self.parted = Some(now);
         }
         self.last = ClockAnchor::new(now, wall);
-        &mut self.clock
+        let in_pace = self.parted.is_none_or(|parted| sent > parted);
+        in_pace.then_some(&mut self.clock)
     }
 
     /// The model, if it still holds.

@@ -10,7 +10,7 @@ use std::{
 
 use clearance_core::TokenError;
 use http::Request;
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
 use super::{BoxError, future::Sent, service::attach};
@@ -129,7 +129,7 @@ where
                     };
                     let deadline = self.deadline.as_ref().map(|sleep| sleep.deadline());
                     grpc::tell_deadline(request.headers_mut(), deadline);
-                    let sent = attach(&mut request, &self.shared, granted, self.shared.sending());
+                    let sent = attach(&mut request, &self.shared, granted, Instant::now());
                     return Poll::Ready(Ok((self.service.call(request), sent)));
                 }
             }

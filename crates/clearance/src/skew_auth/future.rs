@@ -13,13 +13,13 @@ use std::{
 use clearance_core::{OriginSlot, TokenError, clock::date_of};
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
+use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{BoxError, cold::Cold};
 use crate::{
     RefusalReason, TokenRefused, challenge, grpc,
-    server_clocks::Sending,
-    token_cache::{Grant, Refusal, Shared, Waiting},
+    token_cache::{CachedToken, Grant, Refusal, Shared, Waiting},
 };
 
 pin_project! {
@@ -151,9 +151,18 @@ impl Verdict {
 /// A token that is on its way with a request.
 pub(super) struct Sent {
     shared: Arc<Shared>,
-    grant: Grant,
+    token: Arc<CachedToken>,
+    at: Instant,
     slot: OriginSlot,
-    at: Sending,
+    on_trial: bool,
+    /// Kept apart, as few calls have any of it.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Rare {
+    held_since: Option<Instant>,
+    /// Where routes are watched.
     route: Option<u64>,
 }
 
@@ -162,40 +171,47 @@ impl Sent {
         shared: Arc<Shared>,
         grant: Grant,
         slot: OriginSlot,
-        at: Sending,
+        at: Instant,
         route: Option<u64>,
     ) -> Self {
+        let rare = Rare {
+            held_since: grant.held_since,
+            route,
+        };
+        let is_any = rare.held_since.is_some() || route.is_some();
         Self {
             shared,
-            grant,
-            slot,
+            token: grant.token,
             at,
-            route,
+            slot,
+            on_trial: grant.on_trial,
+            rare: is_any.then(|| Box::new(rare)),
         }
     }
 
     fn answered<B>(mut self, response: &mut Response<B>) {
-        let on_trial = mem::take(&mut self.grant.on_trial);
-        let token = &self.grant.token;
+        let on_trial = mem::take(&mut self.on_trial);
+        let (token, headers) = (&self.token, response.headers());
         self.shared
-            .observe(token.clocks(), self.slot, response.headers(), self.at);
+            .observe(token.clocks(), self.slot, headers, self.at);
+        let rare = || self.rare.as_deref().copied().unwrap_or_default();
         match Verdict::of(response) {
             Verdict::Refused => {
-                let headers = response.headers();
                 let refused = self.shared.refused(Refusal {
                     id: token.id,
                     by: self.slot,
                     on_trial,
                     challenge: challenge::read(headers),
                     date: date_of(headers),
-                    route: self.route,
-                    held_since: self.grant.held_since,
+                    route: rare().route,
+                    held_since: rare().held_since,
                 });
                 tracing::debug!(token = token.id, advice = %refused.advice(), "token refused");
                 response.extensions_mut().insert(refused);
             }
             Verdict::Accepted => {
-                let route = self.route.filter(|route| self.shared.is_watched(*route));
+                let watched = |route: &u64| self.shared.is_watched(*route);
+                let route = rare().route.filter(watched);
                 if on_trial || route.is_some() || !token.was_accepted(self.slot) {
                     self.shared.accepted(self.at, token.id, self.slot, route);
                 }
@@ -209,8 +225,8 @@ impl Sent {
 impl Drop for Sent {
     /// A call that ends without an answer leaves the trial of its token to the next one.
     fn drop(&mut self) {
-        if self.grant.on_trial {
-            self.shared.seat_left(self.grant.token.id);
+        if self.on_trial {
+            self.shared.seat_left(self.token.id);
         }
     }
 }

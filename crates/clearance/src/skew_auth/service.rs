@@ -12,16 +12,14 @@ use http::{
     Request, Response,
     header::{AUTHORIZATION, Entry},
 };
+use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{
     BoxError, MinRemaining,
     future::{ResponseFuture, Sent},
 };
-use crate::{
-    server_clocks::Sending,
-    token_cache::{CachedToken, Fresh, Grant, Shared},
-};
+use crate::token_cache::{CachedToken, Fresh, Grant, Shared};
 
 /// Attaches a bearer token to requests and keeps it fresh. See the [module](super).
 #[derive(Clone)]
@@ -101,8 +99,7 @@ where
         let mut waiting = Default::default();
         match self.shared.try_grant(min, &mut waiting) {
             Some(Ok(grant)) => {
-                let now = self.shared.sending();
-                let sent = attach(&mut request, &self.shared, grant, now);
+                let sent = attach(&mut request, &self.shared, grant, Instant::now());
                 ResponseFuture::sent(self.inner.call(request), sent)
             }
             Some(Err(error)) => {
@@ -132,7 +129,7 @@ pub(super) fn attach<B>(
     request: &mut Request<B>,
     shared: &Arc<Shared>,
     grant: Grant,
-    now: Sending,
+    now: Instant,
 ) -> Option<Sent> {
     let token = &grant.token;
     let slot = match token.judge(request) {

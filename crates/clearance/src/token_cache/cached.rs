@@ -14,7 +14,7 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::{Born, Life, Minted};
-use crate::server_clocks::{Sending, ServerClocks};
+use crate::server_clocks::ServerClocks;
 
 /// A token, its life, and where it was accepted.
 pub(crate) struct CachedToken {
@@ -104,9 +104,9 @@ impl CachedToken {
     }
 
     /// When a request with it is sent, if that may be done without a thought: it is fresh, by the wall clock too.
-    pub(crate) fn sent_fresh(&self) -> Option<Sending> {
+    pub(crate) fn sent_fresh(&self) -> Option<Instant> {
         let now = self.wall.clocks.local();
-        (now.at < self.life.soft && !self.is_over(now.wall)).then_some(now)
+        (now.at < self.life.soft && !self.is_over(now.wall)).then_some(now.at)
     }
 
     /// The clocks by which it is judged, and of the hosts that it is sent to.

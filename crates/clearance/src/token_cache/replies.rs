@@ -4,12 +4,10 @@ use std::sync::{Arc, atomic::Ordering};
 
 use clearance_core::OriginSlot;
 use http::{HeaderMap, Uri};
+use tokio::time::Instant;
 
 use super::{Refusal, Refused, Settlement, Shared, Waiting, shared::wait};
-use crate::{
-    RefusalReason, TokenRefused,
-    server_clocks::{Sending, ServerClocks},
-};
+use crate::{RefusalReason, TokenRefused, server_clocks::ServerClocks};
 
 impl Shared {
     pub(crate) fn refused(self: &Arc<Self>, refusal: Refusal) -> TokenRefused {
@@ -42,12 +40,12 @@ impl Shared {
 
     pub(crate) fn accepted(
         self: &Arc<Self>,
-        sent: Sending,
+        sent: Instant,
         id: u64,
         by: OriginSlot,
         route: Option<u64>,
     ) {
-        self.with(|cache, _| cache.accepted(sent.at, id, by, route));
+        self.with(|cache, _| cache.accepted(sent, id, by, route));
     }
 
     /// A reply with a date: evidence on the clock of its host.
@@ -56,7 +54,7 @@ impl Shared {
         clocks: &ServerClocks,
         by: OriginSlot,
         headers: &HeaderMap,
-        sent: Sending,
+        sent: Instant,
     ) {
         if clocks.replied(by, headers, sent) {
             self.with(|cache, _| {

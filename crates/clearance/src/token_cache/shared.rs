@@ -23,7 +23,7 @@ use tokio::{
 use super::{
     Answer, Born, CachedToken, Margins, Minted, Ticket, TokenCache, UNLIMITED, Waiting, refresh,
 };
-use crate::server_clocks::{Sending, ServerClocks, lock};
+use crate::server_clocks::{ServerClocks, lock};
 
 pub(crate) struct Shared {
     source: AnyTokenSource,
@@ -77,11 +77,6 @@ impl Shared {
 
     pub(crate) fn source(&self) -> &AnyTokenSource {
         &self.source
-    }
-
-    /// Now, on both local clocks.
-    pub(crate) fn sending(&self) -> Sending {
-        self.clocks.load().local()
     }
 
     /// A token without waiting, or `None` if there is something to wait for.
@@ -182,7 +177,7 @@ impl Shared {
 
     fn minted(&self, token: &Token, asked: Instant) -> Minted {
         let clocks = self.clocks();
-        clocks.issued(token.observations());
+        clocks.issued(token.observations(), asked);
         let (now, wall) = (Instant::now(), clocks.wall().now());
         let lifetime = token.lifetime().or_else(|| {
             let issuer_now = clocks.issuer_now().unwrap_or(wall);
