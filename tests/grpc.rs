@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use clearance::{
     RateLimitBackoffLayer, RefusalReason, Retry401Layer, SkewAuthLayer, TokenError, TokenRefused,
@@ -266,4 +266,31 @@ async fn a_refused_call_waits_no_longer_for_another_token_than_for_its_reply() {
     assert!(around(start.elapsed(), 3040), "{:?}", start.elapsed());
     let told = timeouts(&api);
     assert!(told.len() == 3 && around(told[2], 7_000), "{told:?}");
+}
+
+/// The issuer hangs, and the token has a while to live.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_still_lives_is_sent_before_nobody_waits_for_the_reply() {
+    let source =
+        ScriptedSource::script([Step::Fresh, Step::Hang]).with_lifetime(Duration::from_secs(100));
+    let api = Api::new(|_, _| messages());
+    let stack = SkewAuthLayer::new(source).layer(api.service());
+    stack.clone().oneshot(call(Some("3S"))).await.unwrap();
+    // Within the hard margin of ten seconds.
+    tokio::time::sleep(91 * SECOND).await;
+    let start = Instant::now();
+    stack.oneshot(call(Some("3S"))).await.unwrap();
+    assert!(around(start.elapsed(), 1_520), "{:?}", start.elapsed());
+}
+
+#[test]
+fn outside_a_runtime_a_call_that_has_to_wait_is_an_error() {
+    let api = Api::new(|_, _| messages());
+    let stack = SkewAuthLayer::new(ScriptedSource::counting()).layer(api.service());
+    let mut call = Box::pin(stack.oneshot(call(Some("3S"))));
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(Err(error)) = call.as_mut().poll(&mut cx) else {
+        panic!("no error");
+    };
+    assert!(error.to_string().contains("runtime"), "{error}");
 }

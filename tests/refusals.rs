@@ -10,12 +10,12 @@ use std::{
     time::Duration,
 };
 
-use clearance::{RefusalReason, TokenRefused};
+use clearance::{Audience, RefusalReason, Retry401Layer, SkewAuthLayer, TokenRefused};
 use clearance_test::{ScriptedSource, Step};
 use http::{Request, StatusCode, header::AUTHORIZATION};
 use support::{Api, Body, Good, MINUTE, SECOND, Verdict, calls_at, get, stack};
 use tokio::time::sleep;
-use tower::{ServiceExt, service_fn};
+use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_tasks_refused_for_one_token_make_one_refresh() {
@@ -260,4 +260,20 @@ async fn a_refused_call_waits_half_a_minute_at_most() {
     let start = tokio::time::Instant::now();
     assert_eq!(stack.oneshot(get()).await.unwrap().status(), 401);
     assert!(start.elapsed() < Duration::from_secs(31));
+}
+
+/// Two APIs with an issuer each, one layer above the other.
+#[tokio::test(start_paused = true)]
+async fn a_layer_for_another_api_does_not_hide_the_refusal_that_is_known_below() {
+    let api = Api::new(|seen, _| if seen.token == "stale" { 401 } else { 200 });
+    let elsewhere = Audience::origin("https://other.example.com").unwrap();
+    let stack = ServiceBuilder::new()
+        .layer(Retry401Layer::new())
+        .layer(SkewAuthLayer::new(
+            ScriptedSource::counting().with_audience(elsewhere),
+        ))
+        .layer(SkewAuthLayer::new(ScriptedSource::new(["stale", "fresh"])))
+        .service(api.service());
+    assert_eq!(stack.oneshot(get()).await.unwrap().status(), 200);
+    assert_eq!(api.seen().len(), 2);
 }

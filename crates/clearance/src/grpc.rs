@@ -27,7 +27,7 @@ pub(crate) fn status(headers: &HeaderMap) -> Option<u32> {
     number(headers.get("grpc-status")?)
 }
 
-/// How long the server wants a retry to wait. Negative or illegible: not at all to be retried (gRFC A6).
+/// How long the server wants a retry to wait. Negative or illegible: it does not want one (gRFC A6).
 #[cfg(feature = "rate-limit-backoff")]
 pub(crate) fn pushback(headers: &HeaderMap) -> Option<Duration> {
     let millis = headers.get("grpc-retry-pushback-ms")?;

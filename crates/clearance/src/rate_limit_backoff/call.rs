@@ -104,6 +104,7 @@ impl<S, B> Call<S, B> {
             unreachable!("only a call with a seat is held");
         };
         self.wait = None;
+        seat.count_given_up();
         event::refused(seat.key(), until - now, self.waited.attempts);
         Turn::Never(RateLimited::new(seat.key(), until - now))
     }

@@ -153,6 +153,13 @@ impl Seat {
         })
     }
 
+    /// The call is held no longer.
+    pub(super) fn release(&mut self) {
+        let held = &mut self.held;
+        self.gate
+            .with(|state| state.held -= usize::from(std::mem::take(held)));
+    }
+
     pub(super) fn accepted(&self, now: Instant, sent: u64) {
         self.gate.with(|state| state.pause.accepted(now, sent));
     }

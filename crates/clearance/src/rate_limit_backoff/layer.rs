@@ -71,8 +71,8 @@ impl RateLimitBackoffLayer {
 
     /// Also takes other replies for refusals, by their status and header fields.
     ///
-    /// Asked for every reply but 429, which always is one, and 401 and 3xx, which never are. `None` for a 503 leaves it
-    /// to the rule for 503.
+    /// Asked for every reply but 429 and gRPC's `RESOURCE_EXHAUSTED` with a push-back, which always are, and 401 and 3xx,
+    /// which never are. `None` for a 503 leaves it to the rule for 503.
     pub fn classify_with(
         mut self,
         classify: impl Fn(StatusCode, &HeaderMap) -> Option<Refusal> + Send + Sync + 'static,

@@ -57,7 +57,7 @@
 //! 7. **It gives up**, and returns the refused reply at once with [`RetryAfter`] in its extensions, when the wait does
 //!    not fit into 180 s for the call in all; when the call was sent five times and is refused while others get
 //!    through; when 1024 calls of the key are held; when its body cannot be sent a second time. A gRPC call is not held
-//!    beyond its `grpc-timeout` either: as soon as it is clear that its turn comes later it fails with [`RateLimited`].
+//!    beyond its `grpc-timeout` either: where its turn comes later it fails with [`RateLimited`].
 //! 8. **gRPC** says it in the fields of a reply without messages: `RESOURCE_EXHAUSTED` with a `grpc-retry-pushback-ms`
 //!    that is not negative is a limit, and that is its wait (0: as if none were stated). Without one it may be about the
 //!    size of a message: `classify_with` can take it for a limit all the same. What is sent after a wait tells the server
@@ -93,6 +93,7 @@
 //!
 //! # Caveats
 //!
+//! * How long an inner service takes to be ready is not bounded here: put a `Timeout` above.
 //! * A request is sent twice only where its body can be: see [`replay`](crate::replay).
 //! * A call that is held before it was ever sent has no reply to return. It is bounded in the end only by its
 //!   caller: after 180 s it goes before its turn, but still not into a pause; beyond 1024 held calls it waits without a

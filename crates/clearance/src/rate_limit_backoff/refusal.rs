@@ -69,9 +69,8 @@ pub(super) fn is_accepted(status: StatusCode, headers: &HeaderMap) -> bool {
         && !grpc::status(headers).is_some_and(is_turned_away)
 }
 
-/// The error of a call that was not sent, since its key is limited for longer than its caller waits for the reply.
-///
-/// Told as soon as it is clear.
+/// The error of a call that was held and is given up, since its key is limited for longer than its caller waits for the
+/// reply. It was not sent, or it was sent and refused and is not sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimited {
@@ -94,7 +93,7 @@ impl fmt::Display for RateLimited {
         let wait = wait.as_secs_f64();
         write!(
             f,
-            "not sent: {key} is rate limited, and the call's turn is {wait:.1} s away, later than its deadline"
+            "held back: {key} is rate limited, and the call's turn is {wait:.1} s away, later than its deadline"
         )
     }
 }
@@ -154,5 +153,39 @@ mod tests {
         );
         let judged = refusal(StatusCode::SERVICE_UNAVAILABLE, &none, Some(&limited));
         assert_eq!(judged, Some(Refusal::Limited));
+    }
+
+    fn grpc(code: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", "application/grpc".parse().unwrap());
+        headers.insert("grpc-status", code.parse().unwrap());
+        headers.insert("grpc-retry-pushback-ms", "5".parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn what_was_turned_away_proves_no_rate() {
+        for (code, is) in [
+            ("0", true),
+            ("5", true),
+            ("8", false),
+            ("14", false),
+            ("16", false),
+        ] {
+            assert_eq!(is_accepted(StatusCode::OK, &grpc(code)), is, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_push_back_counts_in_a_200() {
+        for (status, kind) in [
+            (200, Some(Refusal::Limited)),
+            (401, None),
+            (404, None),
+            (500, None),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(refusal(status, &grpc("8"), None), kind, "{status}");
+        }
     }
 }

@@ -24,7 +24,7 @@ pub struct KeyStatus {
     pub pause: Option<Duration>,
     /// How many replies were refusals.
     pub refused: u64,
-    /// How many of these were returned and not waited out.
+    /// How many calls were given up: their refusal was returned, or they would have been sent too late.
     pub given_up: u64,
 }
 

@@ -27,7 +27,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 pub struct ReplayBody<B>(Kind<B>);
 
 enum Kind<B> {
-    /// Not kept, or not any more. In a lock that is never taken, so that it can be shared like the other kind.
+    /// Not kept, or not any more. In a lock only so that it can be shared like the other kind.
     Once(Mutex<B>),
     Kept {
         source: Arc<Source<B>>,

@@ -51,7 +51,8 @@ impl<B: Body> Future for Drain<B> {
             let Some(Ok(frame)) = ready!(this.body.as_mut().poll_frame(cx)) else {
                 return Poll::Ready(());
             };
-            let read = frame.data_ref().map_or(0, Buf::remaining);
+            // An empty frame counts too, or a body of nothing else would be read for ever.
+            let read = frame.data_ref().map_or(0, Buf::remaining).max(1);
             match this.left.checked_sub(read) {
                 Some(left) => *this.left = left,
                 None => return Poll::Ready(()),

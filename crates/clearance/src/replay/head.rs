@@ -19,6 +19,8 @@ pub(super) struct Head {
     uri: Uri,
     version: Version,
     fields: usize,
+    /// A field may have several values.
+    names: usize,
     /// For each field: its lengths, and then name and value.
     text: Text,
 }
@@ -70,6 +72,7 @@ impl Head {
             uri: head.uri().clone(),
             version: head.version(),
             fields: head.headers().len(),
+            names: head.headers().keys_len(),
             text,
         }
     }
@@ -106,7 +109,7 @@ impl Head {
     }
 
     fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(self.fields);
+        let mut headers = HeaderMap::with_capacity(self.names);
         // The values share one allocation.
         let mut rest = Bytes::copy_from_slice(self.text.as_slice());
         for _ in 0..self.fields {
@@ -114,7 +117,8 @@ impl Head {
             let lengths = lengths.as_ref().try_into().expect("so many were taken");
             let lengths = Lengths(u64::from_ne_bytes(lengths));
             let name = rest.split_to(lengths.name());
-            let name = HeaderName::from_bytes(&name).expect("it was a name");
+            // Which takes all that a request of HTTP/2 may have, unlike `from_bytes`.
+            let name = HeaderName::from_lowercase(&name).expect("it was a name");
             let value = rest.split_to(lengths.value());
             let mut value = HeaderValue::from_maybe_shared(value).expect("it was a value");
             value.set_sensitive(lengths.is_sensitive());
@@ -251,6 +255,23 @@ mod tests {
                 .eq(other.headers().iter().map(|(name, value)| (name, value, value.is_sensitive())));
             prop_assert_eq!(Head::of(&one).is_of(&other), same);
         }
+    }
+
+    #[test]
+    fn all_names_and_numbers_of_fields_come_back() {
+        let mut odd = head(&[]);
+        // HTTP/2 lets it in.
+        let name = HeaderName::from_lowercase(b"x\"y").unwrap();
+        odd.headers_mut()
+            .insert(name, HeaderValue::from_static("1"));
+        assert_eq!(&Head::of(&odd).parts().headers, odd.headers());
+
+        let mut many = head(&[]);
+        for _ in 0..30_000 {
+            many.headers_mut()
+                .append("x-many", HeaderValue::from_static("1"));
+        }
+        assert_eq!(&Head::of(&many).parts().headers, many.headers());
     }
 
     #[test]

@@ -117,7 +117,8 @@ impl<B: Body> Source<B> {
 
     pub(super) fn size_hint(&self, place: &Place) -> SizeHint {
         let state = self.lock();
-        if state.rest.is_none() && !state.lost {
+        // HTTP/1.1 sends no trailers after a body of known length.
+        if state.rest.is_none() && !state.lost && state.kept.trailers.is_none() {
             return SizeHint::with_exact(state.kept.bytes.saturating_sub(place.bytes));
         }
         let mut hint = SizeHint::new();

@@ -21,6 +21,8 @@
 //! Outermost of the three. Above [`RateLimitBackoffLayer`](crate::RateLimitBackoffLayer), so that the replay meets the
 //! shared pause too, and above [`SkewAuthLayer`](crate::SkewAuthLayer), which attaches the new token.
 //!
+//! How long the inner service takes to be ready for the replay is not bounded here: put a `Timeout` above.
+//!
 //! # Errors
 //!
 //! None of its own: the inner error type is kept.

@@ -10,7 +10,10 @@ use std::{
 
 use clearance_core::TokenError;
 use http::Request;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, Sleep, sleep_until},
+};
 use tower_service::Service;
 
 use super::{BoxError, future::Sent, service::attach};
@@ -65,14 +68,15 @@ impl<S, B> Cold<S, B> {
         S: Clone,
     {
         let step = Step::Token(Box::pin(shared.clone().grant(min, waiting)));
-        let deadline = grpc::deadline(&request);
+        // A timer outside a runtime is a panic; that there is none is told by what waits for the token.
+        let timer = grpc::deadline(&request).filter(|_| Handle::try_current().is_ok());
         Self {
             service: unready.clone(),
             unready,
             shared,
             request: Some(request),
             min,
-            deadline: deadline.map(|deadline| Box::pin(sleep_until(deadline))),
+            deadline: timer.map(|deadline| Box::pin(sleep_until(deadline))),
             step,
         }
     }

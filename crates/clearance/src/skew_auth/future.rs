@@ -91,7 +91,10 @@ where
                     let mut response = ready!(future.poll(cx)).map_err(Into::into)?;
                     match sent.take() {
                         Some(sent) => sent.answered(&mut response),
-                        None if Verdict::of(&response) == Verdict::Refused => {
+                        // Unless another layer below did attach one, and knows better.
+                        None if Verdict::of(&response) == Verdict::Refused
+                            && response.extensions().get::<TokenRefused>().is_none() =>
+                        {
                             response
                                 .extensions_mut()
                                 .insert(TokenRefused::refused(RefusalReason::NotAttached));

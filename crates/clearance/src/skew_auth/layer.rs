@@ -46,7 +46,8 @@ impl SkewAuthLayer {
         self
     }
 
-    /// Read the wall clock here instead of from the system: for tests. Monotonic time is always tokio's.
+    /// Read the wall clock here instead of from the system: for tests, and before the first call. Monotonic time is always
+    /// tokio's.
     pub fn wall_clock(self, clock: impl WallClock) -> Self {
         self.shared.set_wall_clock(Arc::new(clock));
         self

@@ -26,7 +26,8 @@
 //! 9. A **route that refuses** a new token while others accept it refreshes nothing for 5 s, doubling to 5 min.
 //! 10. **gRPC**: `UNAUTHENTICATED` in a reply without messages is what a 401 is elsewhere; any other status but `OK` says
 //!     nothing of the token. A status after messages has been handed up with them. A call waits no longer for its token
-//!     than its `grpc-timeout`, and the server is told what is left of that.
+//!     than its `grpc-timeout`, and for a better one than it could send no longer than half of that. The server is told
+//!     what is left.
 //!
 //! # Where it belongs
 //!

@@ -19,7 +19,10 @@ use super::{
     BoxError, MinRemaining,
     future::{ResponseFuture, Sent},
 };
-use crate::token_cache::{CachedToken, Fresh, Grant, Shared};
+use crate::{
+    grpc,
+    token_cache::{CachedToken, Fresh, Grant, Shared, Waiting},
+};
 
 /// Attaches a bearer token to requests and keeps it fresh. See the [module](super).
 #[derive(Clone)]
@@ -96,7 +99,7 @@ where
         if audience.is_some_and(|audience| judge(&audience, &request).is_err()) {
             return ResponseFuture::sent(self.inner.call(request), None);
         }
-        let mut waiting = Default::default();
+        let mut waiting = Waiting::until(grpc::deadline(&request));
         match self.shared.try_grant(min, &mut waiting) {
             Some(Ok(grant)) => {
                 let sent = attach(&mut request, &self.shared, grant, Instant::now());

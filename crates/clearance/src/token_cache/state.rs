@@ -203,14 +203,16 @@ impl TokenCache {
                     let error = failure.error.clone();
                     fallback.map_or(Answer::Fail(error), Answer::Attach)
                 }
-                (_, Some(token)) if now >= token.life.last_call && self.verdict.is_none() => {
+                (_, Some(token))
+                    if now >= waiting.last_call(token.life.last_call) && self.verdict.is_none() =>
+                {
                     Answer::Attach(token.clone())
                 }
                 (_, token) => {
                     waiting.ticket = Some(flight.ticket);
                     let last_call = token
                         .as_ref()
-                        .map(|token| token.life.last_call)
+                        .map(|token| waiting.last_call(token.life.last_call))
                         .filter(|at| *at > now);
                     let abandoned = flight.started + ABANDONED;
                     Answer::Wait(last_call.map_or(abandoned, |at| at.min(abandoned)))

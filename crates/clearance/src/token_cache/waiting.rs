@@ -13,9 +13,28 @@ pub(crate) struct Waiting {
     pub(super) since: Option<Instant>,
     pub(super) ticket: Option<Ticket>,
     pub(super) restarted: bool,
+    deadline: Option<Instant>,
 }
 
 impl Waiting {
+    /// Of a caller that waits for its reply no longer than until then.
+    pub(crate) fn until(deadline: Option<Instant>) -> Self {
+        Self {
+            deadline,
+            ..Self::default()
+        }
+    }
+
+    /// How long to wait for a better token than one that is to be sent at `last_call` at the latest: half of the caller's
+    /// own time is for its reply.
+    pub(super) fn last_call(&self, last_call: Instant) -> Instant {
+        let half = |(since, deadline): (Instant, Instant)| {
+            since + deadline.saturating_duration_since(since) / 2
+        };
+        let own = self.since.zip(self.deadline).map(half);
+        own.map_or(last_call, |own| own.min(last_call))
+    }
+
     /// The wait has ended with a token. If it is asked for anew after another wait, that refresh is history.
     pub(crate) fn granted(&mut self) {
         self.ticket = None;

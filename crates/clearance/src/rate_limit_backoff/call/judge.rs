@@ -129,12 +129,15 @@ impl<S, B: Replay> Call<S, B> {
         {
             return Err(GaveUp::Unlucky);
         }
-        let again = self.kept.as_ref().and_then(KeptRequest::again);
-        let request = again.ok_or(GaveUp::Unrepeatable)?;
+        // Before the copy is asked for, since that cuts off what is still being sent.
         let hold = |seat: &mut Seat| seat.hold(rules.max_held);
         if !self.seat.as_mut().is_some_and(hold) {
             return Err(GaveUp::Crowded);
         }
-        Ok(request)
+        let again = self.kept.as_ref().and_then(KeptRequest::again);
+        if again.is_none() {
+            self.seat.iter_mut().for_each(Seat::release);
+        }
+        again.ok_or(GaveUp::Unrepeatable)
     }
 }

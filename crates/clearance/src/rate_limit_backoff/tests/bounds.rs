@@ -1,7 +1,8 @@
-use tower::Layer;
+use http_body_util::BodyExt;
+use tower::{Layer, service_fn};
 
 use super::*;
-use crate::Waited;
+use crate::{ReplayBody, Waited};
 
 fn told(reply: &Reply) -> Option<Duration> {
     reply.extensions().get::<RetryAfter>().map(|told| told.0)
@@ -189,4 +190,44 @@ async fn a_busy_server_that_asks_for_a_moment_again_and_again_is_not_hammered() 
     );
     assert!(sends <= 20, "{sends} sends in {took:?}");
     assert!(took <= 181 * SECOND, "{took:?}");
+}
+
+/// Two frames.
+struct Chunks(Vec<&'static str>);
+
+impl http_body::Body for Chunks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        let next = self.0.pop().map(Bytes::from);
+        Poll::Ready(next.map(|data| Ok(http_body::Frame::data(data))))
+    }
+}
+
+/// The reply came before the upload was over, and reading it takes the upload to go on.
+#[tokio::test(start_paused = true)]
+async fn the_upload_of_a_call_that_is_given_up_goes_on() {
+    let upload = Arc::new(Mutex::new(None));
+    let taken = Arc::clone(&upload);
+    let early = service_fn(move |request: Request<ReplayBody<Chunks>>| {
+        let (mut body, taken) = (request.into_body(), Arc::clone(&taken));
+        async move {
+            assert_eq!(
+                body.frame().await.unwrap().unwrap().into_data().unwrap(),
+                "one"
+            );
+            *taken.lock().unwrap() = Some(body);
+            Ok::<_, Infallible>(reply((429, Some("1"))))
+        }
+    });
+    let body = ReplayBody::new(Chunks(vec!["two", "one"]));
+    let request = Request::put("https://api.example.com").body(body).unwrap();
+    let refused = layer().max_held(0).layer(early).oneshot(request).await;
+    assert_eq!(refused.unwrap().status(), 429);
+    let rest = upload.lock().unwrap().take().unwrap();
+    assert_eq!(rest.collect().await.unwrap().to_bytes(), "two");
 }

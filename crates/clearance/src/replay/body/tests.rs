@@ -330,3 +330,99 @@ fn it_can_be_shared_where_its_body_cannot() {
     let body = ReplayBody::new(Full::new(Bytes::new()).boxed_unsync());
     assert_debug_and_sync(&body);
 }
+
+#[test]
+fn a_stale_copy_that_begins_late_does_not_cut_off_the_newest() {
+    let mut first = body([data("one "), data("two "), data("three")]);
+    let kept = first.again().unwrap();
+    let mut second = kept.again().unwrap();
+    let mut sent = Sent::default();
+    assert!(!sent.poll(&mut second, 1));
+    let mut late = Sent::default();
+    late.poll(&mut first, 9);
+    assert_eq!(late.error, Some(ReplayBodyError::Superseded.to_string()));
+    assert!(sent.poll(&mut second, 9));
+    assert_eq!(
+        (sent.data.as_slice(), sent.error),
+        (&b"one two three"[..], None)
+    );
+}
+
+#[test]
+fn a_sending_that_is_itself_asked_reads_on_until_the_copy_begins() {
+    struct Count(std::sync::atomic::AtomicUsize);
+    impl std::task::Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+    let count = Arc::new(Count(0.into()));
+    let waker = Arc::clone(&count).into();
+    let woken = || count.0.load(std::sync::atomic::Ordering::SeqCst);
+    let mut first = ReplayBody::new(Never);
+    let mut cx = Context::from_waker(&waker);
+    assert!(Pin::new(&mut first).poll_frame(&mut cx).is_pending());
+    let mut second = first.again().unwrap();
+    assert_eq!(woken(), 0);
+    assert!(Pin::new(&mut first).poll_frame(&mut cx).is_pending());
+    assert!(poll(&mut second).is_pending());
+    assert_eq!(woken(), 1);
+    let Poll::Ready(Some(Err(error))) = Pin::new(&mut first).poll_frame(&mut cx) else {
+        panic!("not cut off");
+    };
+    assert_eq!(error.downcast_ref(), Some(&ReplayBodyError::Superseded));
+}
+
+#[test]
+fn a_copy_of_what_is_not_kept_any_more_does_not_look_empty() {
+    let mut first = ReplayBody::keeping(Script([data("one"), data("two")].into()), 4);
+    let kept = first.again().unwrap();
+    assert_eq!(Sent::all(&mut first).data, b"onetwo");
+    assert!(!kept.is_end_stream());
+    assert_eq!(kept.size_hint().exact(), None);
+}
+
+#[test]
+fn the_bound_itself_is_kept_and_so_is_one_frame_of_a_small_bound() {
+    for (most, kept) in [(3, false), (4, true)] {
+        let mut first = ReplayBody::keeping(Script([data("four")].into()), most);
+        let copy = first.again().unwrap();
+        Sent::all(&mut first);
+        assert_eq!(copy.again().is_some(), kept, "{most}");
+    }
+    struct AtMost(Script);
+    impl Body for AtMost {
+        type Data = Bytes;
+        type Error = Broken;
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+            Pin::new(&mut self.0).poll_frame(cx)
+        }
+        fn size_hint(&self) -> SizeHint {
+            let mut hint = SizeHint::new();
+            hint.set_upper(100);
+            hint
+        }
+    }
+    let body = ReplayBody::keeping(AtMost(Script([data("four")].into())), 10);
+    assert!(body.again().is_some());
+    assert_eq!(body.size_hint().upper(), Some(100));
+}
+
+/// HTTP/1.1 sends trailers only after a body of unknown length.
+#[test]
+fn trailers_are_kept_and_leave_the_length_untold() {
+    let sum = HeaderMap::from_iter([(
+        http::HeaderName::from_static("x-sum"),
+        HeaderValue::from_static("7"),
+    )]);
+    let mut first = body([data("hello"), Step::Trailers(sum.clone())]);
+    let kept = first.again().unwrap();
+    Sent::all(&mut first);
+    let mut again = kept.again().unwrap();
+    assert_eq!(again.size_hint().exact(), None);
+    let sent = Sent::all(&mut again);
+    assert_eq!((&sent.data[..], sent.trailers), (&b"hello"[..], Some(sum)));
+}
