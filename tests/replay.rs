@@ -346,3 +346,35 @@ async fn a_body_that_can_be_sent_once_is_never_replayed_empty() {
         assert_eq!(seen[0].body, "only once");
     }
 }
+
+/// By default a new token is no way around a limit; where a server counts by token, it is.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_ends_a_pause_only_where_that_is_asked_for() {
+    for (per_generation, seconds) in [(false, 30), (true, 20)] {
+        let api = Api::new(|seen, before| match seen.token.as_str() {
+            "token-1" if before > 0 => Verdict::from(429).with("retry-after", 30),
+            _ => 200.into(),
+        });
+        let auth = SkewAuthLayer::new(ScriptedSource::counting().with_lifetime(20 * SECOND));
+        let number = auth.clone();
+        let limits = match per_generation {
+            true => RateLimitBackoffLayer::new().per_generation(move || number.generation()),
+            false => RateLimitBackoffLayer::new(),
+        };
+        assert_eq!(auth.generation(), 0);
+        let authorised = auth.layer(api.service());
+        let stack = limits.layer(authorised.clone());
+        stack.clone().oneshot(get()).await.unwrap();
+        assert_eq!(auth.generation(), 1);
+
+        let start = Instant::now();
+        let held = tokio::spawn(stack.oneshot(get()));
+        // Renewed by a call that does not pass the limits.
+        sleep(19 * SECOND).await;
+        authorised.oneshot(get()).await.unwrap();
+        assert_eq!(auth.generation(), 2);
+        assert_eq!(held.await.unwrap().unwrap().status(), 200);
+        let took = start.elapsed().as_secs();
+        assert!(took.abs_diff(seconds) <= 1, "{took} s");
+    }
+}

@@ -5,6 +5,7 @@ mod judge;
 use std::{
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::Request;
@@ -12,11 +13,12 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{
-    event,
+    MaxWait, event,
     gate::Seat,
     key::{Key, Noted},
     pace::later,
-    refusal::RateLimited,
+    pause::Due,
+    refusal::{Limit, RateLimited},
     service::Core,
 };
 use crate::{Replay, Waited, grpc, replay::KeptRequest};
@@ -35,6 +37,7 @@ pub(super) struct Call<S, B> {
     /// The round of refusals that had begun last when the call was sent.
     round: u64,
     waited: Waited,
+    max_wait: Duration,
     /// Of a gRPC call: when nobody waits for its reply any more.
     deadline: Option<Instant>,
     wait: Option<Box<Wait<S, B>>>,
@@ -66,8 +69,11 @@ pub(super) enum Turn {
 
 impl<S, B> Call<S, B> {
     pub(super) fn new(core: Arc<Core<S>>, request: &Request<B>) -> Self {
-        let spent = request.extensions().get::<Waited>();
+        let wishes = request.extensions();
+        let spent = wishes.get::<Waited>();
+        let max_wait = wishes.get::<MaxWait>().map(|wish| wish.0);
         Self {
+            max_wait: max_wait.unwrap_or(core.rules.max_wait),
             core,
             kept: None,
             key: None,
@@ -81,32 +87,38 @@ impl<S, B> Call<S, B> {
 
     pub(super) fn turn(&mut self) -> Turn {
         let now = Instant::now();
-        self.ask(now)
-            .map_or(Turn::Now, |until| self.hold(now, until))
+        self.ask(now).map_or(Turn::Now, |due| self.hold(now, due))
     }
 
-    /// When to ask again, if the call cannot be sent now. It is in line from the first time on.
-    fn ask(&mut self, now: Instant) -> Option<Instant> {
+    /// What to wait for, if the call cannot be sent now. It is in line from the first time on.
+    fn ask(&mut self, now: Instant) -> Option<Due> {
         let (wait, seat) = (self.wait.as_ref()?, self.seat.as_mut()?);
         if now < wait.not_before {
-            return Some(wait.not_before);
+            return Some(Due::at(wait.not_before));
         }
-        seat.ask(now, wait.latest, self.core.rules.max_held)
+        self.core.renew(seat);
+        seat.ask(now)
     }
 
-    /// Until then, unless nobody waits for the reply any more.
-    fn hold(&mut self, now: Instant, until: Instant) -> Turn {
-        if self.deadline.is_none_or(|deadline| until <= deadline) {
-            return Turn::At(until);
+    /// Until its turn comes, unless that is too late.
+    fn hold(&mut self, now: Instant, due: Due) -> Turn {
+        let latest = self.wait.as_ref().map_or(now, |wait| wait.latest);
+        if now < latest && due.at_best <= latest {
+            return Turn::At(due.again.min(latest));
         }
-        // It leaves the line with its seat.
+        self.refuse(due.turn - now, Limit::Deadline)
+    }
+
+    /// The call is not sent, or not again. It leaves the line with its seat.
+    fn refuse(&mut self, wait: Duration, limit: Limit) -> Turn {
         let Some(seat) = self.seat.take() else {
             unreachable!("only a call with a seat is held");
         };
         self.wait = None;
         seat.count_given_up();
-        event::refused(seat.key(), until - now, self.waited.attempts);
-        Turn::Never(RateLimited::new(seat.key(), until - now))
+        let error = RateLimited::new(seat.key(), wait, limit);
+        event::refused(seat.key(), &error, self.waited.attempts);
+        Turn::Never(error)
     }
 
     fn wait(&mut self, request: Request<B>, now: Instant, not_before: Instant) {
@@ -117,14 +129,13 @@ impl<S, B> Call<S, B> {
             latest: self.latest(now),
             service: None,
         }));
-        // It joins the line at once, not when its reply is drained.
-        self.ask(now);
     }
 
     /// When a call that is held from now on has waited as long as it may.
     fn latest(&self, now: Instant) -> Instant {
-        let max_wait = self.core.rules.max_wait;
-        later(now, max_wait.saturating_sub(self.waited.total))
+        let latest = later(now, self.max_wait.saturating_sub(self.waited.total));
+        self.deadline
+            .map_or(latest, |deadline| deadline.min(latest))
     }
 
     fn tell(&self, event: impl FnOnce(&Key)) {
@@ -152,15 +163,20 @@ impl<S, B: Replay> Call<S, B> {
         let Some(mut seat) = gate.map(Seat::new) else {
             return Ok(self.keep(request));
         };
-        let Some(until) = seat.pass(now, self.latest(now), self.core.rules.max_held) else {
+        self.core.renew(&seat);
+        let Some(due) = seat.pass(now) else {
             self.seat = Some(seat).filter(Seat::met_limit);
             return Ok(self.keep(request));
         };
-        event::held(seat.key(), None, until - now, self.waited.attempts);
-        seat.hold(usize::MAX);
+        let ahead = due.turn - now;
+        event::held(seat.key(), None, ahead, self.waited.attempts);
+        let has_room = seat.hold(self.core.rules.max_held);
         self.seat = Some(seat);
+        if !has_room {
+            return Err(self.refuse(ahead, Limit::Crowd));
+        }
         self.wait(request, now, now);
-        Err(self.hold(now, until))
+        Err(self.hold(now, due))
     }
 
     /// Before every sending.
@@ -202,12 +218,11 @@ impl<S, B: Replay> Call<S, B> {
         // Read last: from here to the call nothing is awaited.
         self.round = self.core.gates.sight().round;
         let now = Instant::now();
-        let max_held = self.core.rules.max_held;
-        let gate = |seat: &mut Seat| seat.pass(now, wait.latest, max_held);
-        if let Some(until) = self.seat.as_mut().and_then(gate) {
+        let due = self.seat.as_mut().and_then(|seat| seat.pass(now));
+        if let Some(due) = due {
             // The readiness goes back with the service.
             self.wait = Some(wait);
-            return Poll::Ready(Ok(Next::Hold(self.hold(now, until))));
+            return Poll::Ready(Ok(Next::Hold(self.hold(now, due))));
         }
         let waited = now - wait.since;
         self.waited.total = self.waited.total.saturating_add(waited);

@@ -5,7 +5,10 @@ use std::time::Duration;
 use http::StatusCode;
 use tracing::{debug, warn};
 
-use super::{key::Key, refusal::GaveUp};
+use super::{
+    key::Key,
+    refusal::{GaveUp, RateLimited},
+};
 
 /// `attempt`: how often the request has been sent.
 pub(super) fn held(key: &Key, status: Option<StatusCode>, ahead: Duration, attempt: u32) {
@@ -21,6 +24,11 @@ pub(super) fn sent(key: &Key, waited: Duration, attempt: u32) {
     }
 }
 
+/// `rate`: how many calls a second leave at most from now on.
+pub(super) fn paced(key: &Key, rate: f64) {
+    debug!(%key, rate, "paced");
+}
+
 pub(super) fn gave_up(
     key: &Key,
     status: StatusCode,
@@ -32,9 +40,10 @@ pub(super) fn gave_up(
     warn!(%key, status, wait_ms, attempt, %reason, "gave up");
 }
 
-pub(super) fn refused(key: &Key, ahead: Duration, attempt: u32) {
-    let wait_ms = millis(ahead);
-    warn!(%key, wait_ms, attempt, reason = "its turn comes after its deadline", "gave up");
+/// A call that has no reply to return.
+pub(super) fn refused(key: &Key, error: &RateLimited, attempt: u32) {
+    let wait_ms = millis(error.wait);
+    warn!(%key, wait_ms, attempt, reason = error.reason(), "gave up");
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -9,8 +9,11 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    event,
+    hint::Hint,
     key::Key,
-    pause::{Pause, Place, Refused},
+    pause::{Due, Pause, Place, Refused},
+    quota::Quota,
     signal::Signal,
     status::KeyStatus,
 };
@@ -21,14 +24,17 @@ pub(super) struct Gate {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     pause: Pause,
+    /// Of the token whose limits these are, where that matters.
+    generation: Option<u64>,
+    /// The rate that was last told of in an event.
+    told: Option<f64>,
     /// Calls that wait: in line, alone, or for a place in line.
     held: usize,
     refused: u64,
+    retried: u64,
     given_up: u64,
-    last_refused: Option<Instant>,
 }
 
 /// A call's claim on a gate. Dropped, it leaves no trace.
@@ -44,21 +50,34 @@ pub(super) struct Seat {
 // ===== impl Gate =====
 
 impl Gate {
-    pub(super) fn new(key: Key, signal: Arc<Signal>) -> Self {
+    pub(super) fn new(key: Key, signal: Arc<Signal>, quota: Option<Quota>) -> Self {
+        let state = State {
+            pause: Pause::new(quota),
+            generation: None,
+            told: None,
+            held: 0,
+            refused: 0,
+            retried: 0,
+            given_up: 0,
+        };
         Self {
             key,
             signal,
-            state: Mutex::default(),
+            state: Mutex::new(state),
         }
     }
 
-    /// Opens the gate if nothing speaks against it, and tells whether it is open and was not closed for `quiet`.
+    /// Opens the gate if no limit was felt for long, and tells whether it holds nobody and was not asked for `quiet`.
     pub(super) fn is_idle(&self, now: Instant, quiet: Duration) -> bool {
         self.with(|state| {
             state.pause.settle(now);
-            let since = |last| now.duration_since(last) >= quiet;
-            state.pause.is_open() && state.last_refused.is_none_or(since)
+            state.pause.is_quiet(now, quiet)
         })
+    }
+
+    /// All that was learned is forgotten, and the limit is out of sight.
+    pub(super) fn forget(&self) {
+        self.with(|state| state.pause.forget());
     }
 
     pub(super) fn status(&self, now: Instant) -> KeyStatus {
@@ -66,7 +85,9 @@ impl Gate {
             key: self.key.to_string(),
             held: state.held,
             pause: state.pause.until(now).map(|until| until - now),
+            rate: state.pause.rate(),
             refused: state.refused,
+            retried: state.retried,
             given_up: state.given_up,
         })
     }
@@ -80,7 +101,24 @@ impl Gate {
             (false, true) => self.signal.one_less_limited(),
             _ => {}
         }
+        let rate = state.pause.rate();
+        let news = is_news(state.told, rate);
+        if news {
+            state.told = rate;
+        }
+        drop(state);
+        if let (true, Some(rate)) = (news, rate) {
+            event::paced(&self.key, rate);
+        }
         decided
+    }
+}
+
+/// Whether the rate is another one by a tenth or more.
+fn is_news(told: Option<f64>, rate: Option<f64>) -> bool {
+    match (told, rate) {
+        (Some(told), Some(rate)) => !(0.9..1.1).contains(&(rate / told)),
+        (told, rate) => told.is_some() != rate.is_some(),
     }
 }
 
@@ -113,34 +151,34 @@ impl Seat {
         self.place.is_taken()
     }
 
-    /// When to ask again; `None`: the call may be sent as soon as it is ready.
-    pub(super) fn ask(
-        &mut self,
-        now: Instant,
-        latest: Instant,
-        max_held: usize,
-    ) -> Option<Instant> {
+    /// What to wait for; `None`: the call may be sent as soon as it is ready.
+    pub(super) fn ask(&mut self, now: Instant) -> Option<Due> {
         let place = &mut self.place;
-        self.gate
-            .with(|state| state.pause.ask(now, place, latest, max_held))
+        self.gate.with(|state| state.pause.ask(now, place))
     }
 
     /// The same, for a call that is sent in the very moment in which it is allowed to.
-    pub(super) fn pass(
-        &mut self,
-        now: Instant,
-        latest: Instant,
-        max_held: usize,
-    ) -> Option<Instant> {
+    pub(super) fn pass(&mut self, now: Instant) -> Option<Due> {
         let (place, held) = (&mut self.place, &mut self.held);
+        let retry = self.others.is_some();
         self.gate.with(|state| {
-            let again = state.pause.ask(now, place, latest, max_held);
-            if again.is_none() {
+            let due = state.pause.ask(now, place);
+            if due.is_none() {
                 state.pause.sent(now, place);
+                state.retried += u64::from(retry);
                 state.held -= usize::from(std::mem::take(held));
             }
-            again
+            due
         })
+    }
+
+    /// Limits are felt by one token, say, and this is the number of the present one: those of an earlier one are void.
+    pub(super) fn renew(&self, generation: u64) {
+        self.gate.with(|state| {
+            if state.generation.replace(generation) != Some(generation) {
+                state.pause.forget();
+            }
+        });
     }
 
     /// The call is held from now on, unless `most` are already.
@@ -162,6 +200,17 @@ impl Seat {
 
     pub(super) fn accepted(&self, now: Instant, sent: u64) {
         self.gate.with(|state| state.pause.accepted(now, sent));
+    }
+
+    /// What the server says of its limit.
+    pub(super) fn hinted(&self, now: Instant, hint: Hint) {
+        self.gate.with(|state| state.pause.hinted(now, hint));
+    }
+
+    /// What the call would wait for if it asked now.
+    pub(super) fn expected(&self, now: Instant) -> Due {
+        let place = &self.place;
+        self.gate.with(|state| state.pause.expected(now, place))
     }
 
     /// Whether others got through since this call was first refused.
@@ -187,7 +236,7 @@ impl Seat {
         let others = &mut self.others;
         self.gate.with(|state| {
             state.refused += 1;
-            state.last_refused = Some(now);
+            state.pause.touch(now);
             others.get_or_insert(state.pause.accepted_in_all());
         });
     }

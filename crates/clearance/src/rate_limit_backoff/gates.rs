@@ -11,13 +11,14 @@ use tokio::time::Instant;
 use super::{
     gate::Gate,
     key::Key,
+    quota::Quota,
     signal::{Sight, Signal},
     status::Status,
 };
 
 /// How many keys have a gate of their own. Those beyond share one.
 const MOST_KEYS: usize = 1024;
-/// A key that was not refused for so long is forgotten when there is a new one.
+/// A key that was not asked for so long is forgotten when there is a new one.
 const FORGET_AFTER: Duration = Duration::from_secs(300);
 /// How often gates are looked for that nobody has passed since their pause ended.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -25,6 +26,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Gates {
     signal: Arc<Signal>,
+    quota: Option<Quota>,
     keys: Mutex<Keys>,
     /// Of the keys beyond the bound. Caution rather than memory: while it is closed, no key without a gate passes.
     others: Arc<Gate>,
@@ -36,18 +38,21 @@ struct Keys {
     swept: Option<Instant>,
 }
 
-impl Default for Gates {
-    fn default() -> Self {
+impl Gates {
+    /// With a quota every key has a gate from its first call on, and one is always in sight.
+    pub(super) fn new(quota: Option<Quota>) -> Self {
         let signal = Arc::new(Signal::default());
+        if quota.is_some() {
+            signal.one_more_limited();
+        }
         Self {
             keys: Mutex::default(),
-            others: Arc::new(Gate::new("other keys".into(), Arc::clone(&signal))),
+            others: Arc::new(Gate::new("other keys".into(), Arc::clone(&signal), quota)),
+            quota,
             signal,
         }
     }
-}
 
-impl Gates {
     /// What can be told without a key: one atomic load.
     pub(super) fn sight(&self) -> Sight {
         self.signal.read()
@@ -67,6 +72,10 @@ impl Gates {
         }
         match keys.gates.get(key) {
             Some(gate) => Some(Arc::clone(gate)),
+            None if self.quota.is_some() => {
+                drop(keys);
+                Some(self.enter(key, now))
+            }
             None if self.others.is_idle(now, Duration::ZERO) => None,
             None => Some(Arc::clone(&self.others)),
         }
@@ -79,13 +88,15 @@ impl Gates {
             return Arc::clone(gate);
         }
         keys.forget(now, FORGET_AFTER);
-        if keys.gates.len() >= MOST_KEYS {
+        // To forget a quota in use would be to allow it twice.
+        if keys.gates.len() >= MOST_KEYS && self.quota.is_none() {
             keys.forget(now, Duration::ZERO);
         }
         if keys.gates.len() >= MOST_KEYS {
             return Arc::clone(&self.others);
         }
-        let gate = Arc::new(Gate::new(Arc::clone(key), Arc::clone(&self.signal)));
+        let signal = Arc::clone(&self.signal);
+        let gate = Arc::new(Gate::new(Arc::clone(key), signal, self.quota));
         keys.gates.insert(Arc::clone(key), Arc::clone(&gate));
         gate
     }
@@ -108,8 +119,13 @@ impl Gates {
 impl Keys {
     fn forget(&mut self, now: Instant, quiet: Duration) {
         // A gate that a call still has a seat at is known to more than this map.
-        self.gates
-            .retain(|_, gate| Arc::strong_count(gate) > 1 || !gate.is_idle(now, quiet));
+        self.gates.retain(|_, gate| {
+            let keep = Arc::strong_count(gate) > 1 || !gate.is_idle(now, quiet);
+            if !keep {
+                gate.forget();
+            }
+            keep
+        });
     }
 }
 
@@ -125,22 +141,24 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_key_is_in_sight_until_its_pause_is_over() {
-        let (gates, now) = (Gates::default(), Instant::now());
+    fn a_refused_key_is_in_sight_until_it_is_forgotten() {
+        let (gates, now) = (Gates::new(None), Instant::now());
         assert!(gates.sight().clear && gates.find(&"a".into(), now).is_none());
         refuse(&gates, "a", now);
         refuse(&gates, "b", now);
         assert!(!gates.sight().clear);
         assert!(gates.find(&"a".into(), now).is_some() && gates.find(&"c".into(), now).is_none());
-        // Whoever looks for any key lets those open that nobody asks for any more.
+        // What is learned of it is of use for longer than its pause. Whoever looks for any key ends that in time.
         gates.find(&"c".into(), now + Duration::from_secs(2));
+        assert!(!gates.sight().clear);
+        gates.find(&"c".into(), now + Duration::from_secs(302));
         assert!(gates.sight().clear);
         assert_eq!(gates.sight().round, 2);
     }
 
     #[test]
     fn keys_are_bounded_and_those_beyond_share_a_gate() {
-        let (gates, now) = (Gates::default(), Instant::now());
+        let (gates, now) = (Gates::new(None), Instant::now());
         for key in 0..MOST_KEYS + 50 {
             refuse(&gates, &key.to_string(), now);
         }
@@ -151,18 +169,17 @@ mod tests {
         // Their pauses over, there is room again, and none is in sight.
         let later = now + Duration::from_secs(2);
         assert!(gates.find(&"never refused".into(), later).is_none());
-        assert!(gates.sight().clear);
         refuse(&gates, "new", later);
         assert_eq!(gates.lock().gates.len(), 1);
     }
 
     #[test]
     fn idle_keys_are_forgotten_but_not_under_a_call() {
-        let (gates, now) = (Gates::default(), Instant::now());
+        let (gates, now) = (Gates::new(None), Instant::now());
         refuse(&gates, "left", now);
         refuse(&gates, "sat at", now);
         let _seat = Seat::new(gates.enter(&"sat at".into(), now));
-        refuse(&gates, "new", now + FORGET_AFTER);
+        refuse(&gates, "new", now + FORGET_AFTER + Duration::from_secs(2));
         let keys = gates.status().keys;
         let keys: Vec<_> = keys.iter().map(|key| key.key.as_str()).collect();
         assert_eq!(keys, ["new", "sat at"]);

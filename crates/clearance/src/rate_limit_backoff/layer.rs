@@ -13,6 +13,7 @@ use tower_layer::Layer;
 use super::{
     gates::Gates,
     key::{Key, KeyOf, Noted},
+    quota::Quota,
     refusal::{Classify, Refusal},
     service::{Core, RateLimitBackoff},
     status::Status,
@@ -35,6 +36,7 @@ pub(super) struct Rules {
     pub(super) max_wait: Duration,
     pub(super) max_held: usize,
     key: Option<Arc<KeyOf>>,
+    generation: Option<Arc<dyn Fn() -> u64 + Send + Sync>>,
     classify: Option<Arc<Classify>>,
     wall: Arc<dyn WallClock>,
 }
@@ -48,12 +50,13 @@ impl RateLimitBackoffLayer {
             max_wait: Duration::from_secs(180),
             max_held: 1024,
             key: None,
+            generation: None,
             classify: None,
             wall: Arc::new(SystemClock),
         };
         Self {
             rules,
-            gates: Arc::default(),
+            gates: Arc::new(Gates::new(None)),
         }
     }
 
@@ -81,21 +84,40 @@ impl RateLimitBackoffLayer {
         self
     }
 
-    /// How long a call may wait in all (180 s). A refusal whose wait does not fit is returned at once.
+    /// How long a call may wait in all (180 s), unless its request says otherwise ([`MaxWait`](super::MaxWait)). Where its
+    /// turn is expected to come later, its refusal is returned at once; a call that is held and has no reply to return fails
+    /// with [`RateLimited`](super::RateLimited).
     ///
-    /// A call that was held before it was ever sent has nothing to return: it leaves without waiting for its turn once
-    /// it waited so long, but not into a pause.
+    /// With [`Duration::ZERO`] nothing waits at all, and everything that would have to fails fast.
     pub fn max_wait(mut self, max_wait: Duration) -> Self {
         self.rules.max_wait = max_wait;
         self
     }
 
-    /// How many calls of a key may wait (1024). While so many do, a refused reply is returned at once.
-    ///
-    /// A call that was not sent yet is held all the same, without a place in line: the layer has no error of its own to
-    /// fail it with. To bound these too, shed load further out.
+    /// How many calls of a key may wait (1024). While so many do, a refused reply is returned at once, and a call that was
+    /// not sent yet fails with [`RateLimited`](super::RateLimited).
     pub fn max_held(mut self, max_held: usize) -> Self {
         self.rules.max_held = max_held;
+        self
+    }
+
+    /// Paces each key by a limit that is known, from its first call on.
+    ///
+    /// The rate is never exceeded; if a key is refused all the same, a lower one is learned. Every call works out its
+    /// key then. Set it before the layer is cloned or used: it begins anew.
+    pub fn quota(mut self, quota: Quota) -> Self {
+        self.gates = Arc::new(Gates::new(Some(quota)));
+        self
+    }
+
+    /// Limits belong to one generation of credentials: when the number changes, pauses end and what was learned is forgotten.
+    ///
+    /// By default a new token changes nothing: Genesys Cloud limits each token *and* the whole organisation, and a
+    /// refresh must not be a way around a limit. For a server that counts by token alone, and nothing else:
+    /// `.per_generation(move || auth.generation())`, with a clone of the
+    /// [`SkewAuthLayer`](crate::skew_auth::SkewAuthLayer). Asked for only while a limit is in sight.
+    pub fn per_generation(mut self, number: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        self.rules.generation = Some(Arc::new(number));
         self
     }
 
@@ -158,6 +180,10 @@ impl Rules {
         let (head, body) = request.into_parts();
         let key = self.key(&head);
         (Request::from_parts(head, body), Noted::Key(key))
+    }
+
+    pub(super) fn generation(&self) -> Option<u64> {
+        self.generation.as_ref().map(|number| number())
     }
 
     pub(super) fn classifier(&self) -> Option<&Classify> {

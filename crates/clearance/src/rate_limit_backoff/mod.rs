@@ -47,17 +47,24 @@
 //!    no 429 refreshes a token.
 //! 4. **A 429 of a call that was sent before the pause began** is no new evidence: it lengthens the pause if it states
 //!    a longer time, and nothing else.
-//! 5. **After a pause calls leave one by one**, in the order of their arrival: at the rate of those that the limit let
-//!    pass since the pause before (per second, over a second at least), and three times as fast every second, until
-//!    none is held. The calls before the first 429 are not counted, as that would cost every call; without anything
-//!    proven within ten seconds it begins at 5 calls a second. A refused call keeps its place, unless nothing has got
-//!    through since the last pause: then another one is the next to try.
+//! 5. **Calls leave one by one, in the order of their arrival, at the rate that the key was found to allow.** After the
+//!    first 429 that is 15 calls a second, and three times as many every second while calls are held: those before it are
+//!    not counted, as that would cost every call. From the second 429 on it lies between what got through since the pause
+//!    before, pauses included, and what was refused. It is kept for two pauses; then a little more is tried, only while
+//!    calls are held; that is refused in time, and then 5 % less are kept for longer, up to 30 s. Nothing
+//!    but 429s, their `Retry-After` and the calls that got through is needed for that; the `RateLimit` and
+//!    `RateLimit-Policy` fields (draft-ietf-httpapi-ratelimit-headers) of replies that arrive while a limit is in sight
+//!    are kept to as well. A limit that was not felt for five minutes is forgotten. One that is known from the start is
+//!    given by [`quota`](RateLimitBackoffLayer::quota). A refused call keeps its place, unless nothing has got through
+//!    since the last pause: then another one is the next to try.
 //! 6. **The gate is looked at last**, after the inner service is ready and in the moment of sending. Where a pause
 //!    began meanwhile the readiness is given back. Nothing is held while a call waits, neither readiness nor a lock.
-//! 7. **It gives up**, and returns the refused reply at once with [`RetryAfter`] in its extensions, when the wait does
-//!    not fit into 180 s for the call in all; when the call was sent five times and is refused while others get
-//!    through; when 1024 calls of the key are held; when its body cannot be sent a second time. A gRPC call is not held
-//!    beyond its `grpc-timeout` either: where its turn comes later it fails with [`RateLimited`].
+//! 7. **It gives up**, and returns the refused reply at once with [`RetryAfter`] in its extensions, when the call's turn,
+//!    by the pause and the rate, comes later than it may wait: 180 s in all, or what its request says ([`MaxWait`], a
+//!    `grpc-timeout`); when the call was sent five times and is refused while others get through; when 1024 calls of the
+//!    key are held; when its body cannot be sent a second time. A call that has no reply to return, since it was held
+//!    before it was sent or its turn moved on, fails with [`RateLimited`]: on arrival if it is clear then, else within a
+//!    second of it. A rate is learned to a tenth, so nine tenths of a wait in line count as clear.
 //! 8. **gRPC** says it in the fields of a reply without messages: `RESOURCE_EXHAUSTED` with a `grpc-retry-pushback-ms`
 //!    that is not negative is a limit, and that is its wait (0: as if none were stated). Without one it may be about the
 //!    size of a message: `classify_with` can take it for a limit all the same. What is sent after a wait tells the server
@@ -95,13 +102,13 @@
 //!
 //! * How long an inner service takes to be ready is not bounded here: put a `Timeout` above.
 //! * A request is sent twice only where its body can be: see [`replay`](crate::replay).
-//! * A call that is held before it was ever sent has no reply to return. It is bounded in the end only by its
-//!   caller: after 180 s it goes before its turn, but still not into a pause; beyond 1024 held calls it waits without a
-//!   place in the line. Shed load further out if that is too much.
+//! * A refresh of the token does not end a pause, as an organisation may be limited as well as its tokens
+//!   ([`per_generation`](RateLimitBackoffLayer::per_generation) changes that).
 //! * A call that waits has to be polled to move. One that is not slows down those behind it, but does not stop them.
 //! * 1024 keys at a time have a pause of their own; while they all are limited, all further keys share one.
 //! * Waiting needs tokio's timer: a limit that is met outside a tokio runtime with time enabled is a panic.
-//! * While any key is limited every call works out its key and looks it up. With no limit in sight it is one atomic load.
+//! * While any key is limited, and for five minutes after, every call works out its key and looks it up. With no limit in
+//!   sight it is one atomic load. With a quota one always is in sight.
 //!
 //! # Configuration and what is seen from outside
 //!
@@ -136,19 +143,24 @@
 //! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
 //! ```
 //!
-//! Events of `tracing`: `held`, `released` (held, and sent for the first time) and `retried` at debug level, `gave up`
-//! as a warning. Their fields: `key`; `status` of the refusal; `wait_ms`, to come or past; `attempt`, how often the
-//! request was sent; `reason` for giving up. Of a request they tell no more than the key.
+//! Events of `tracing`: `held`, `released` (held, and sent for the first time), `retried` and `paced` (the rate of a key
+//! is another one by a tenth or more) at debug level, `gave up` as a warning. Their fields: `key`; `status` of the
+//! refusal; `wait_ms`, to come or past; `attempt`, how often the request was sent; `rate`, calls a second; `reason` for
+//! giving up. Of a request they tell no more than the key. [`status`](RateLimitBackoffLayer::status) tells what is held
+//! now, and at which rate calls leave.
 
 mod call;
 mod event;
 pub mod future;
 mod gate;
 mod gates;
+mod hint;
 mod key;
 mod layer;
+mod learner;
 mod pace;
 mod pause;
+mod quota;
 mod refusal;
 mod service;
 mod signal;
@@ -156,7 +168,8 @@ mod status;
 
 pub use self::{
     layer::RateLimitBackoffLayer,
-    refusal::{RateLimited, Refusal, RetryAfter},
+    quota::Quota,
+    refusal::{MaxWait, RateLimited, Refusal, RetryAfter},
     service::RateLimitBackoff,
     status::{KeyStatus, Status},
 };

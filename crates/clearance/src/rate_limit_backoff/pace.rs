@@ -1,96 +1,93 @@
-//! How fast held calls leave once a pause is over. Pure arithmetic.
+//! When the next held call leaves, at a given rate. Pure arithmetic.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Calls a second to begin with where nothing is proven: the lowest limit in wide use is 300 a minute.
-pub(super) const START: f64 = 5.0;
-/// By what the rate grows in a second while calls are held.
-const GROWTH: f64 = 3.0;
-/// Beyond this a rate is no restriction; it also keeps the powers finite.
-const TOP: f64 = 1e6;
 /// What may be caught up: timers fire late by up to a millisecond, and a slow turn is not a lost one.
 const SLACK: Duration = Duration::from_millis(10);
-/// What happened longer ago proves nothing any more.
-const STALE: Duration = Duration::from_secs(10);
+/// Lateness is caught up little by little: two calls are never closer than this share of an interval, as a limit may
+/// allow no burst at all.
+const CLOSEST: f64 = 0.95;
+/// Below this interval a timer is too coarse to keep calls apart.
+const COARSE: Duration = Duration::from_millis(10);
 
-/// A rate that grows from `from` on.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    from: Instant,
-    rate: f64,
-    /// 0: the next call may leave at `from`; 1: one interval later.
-    owed: f64,
+/// How fast calls leave from now on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Speed {
+    /// Calls a second.
+    pub(super) rate: f64,
+    /// By what the rate is multiplied in a second while calls are held, 1 or more.
+    pub(super) growth: f64,
 }
 
-/// What got through since the last pause: the rate that is proven.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Proven {
-    accepted: u32,
-    span: Option<(Instant, Instant)>,
+/// The schedule of departures.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// The next call leaves then.
+    next: Instant,
+    /// But not before.
+    earliest: Instant,
+    speed: Speed,
+    /// So many may leave together after a lull.
+    at_once: u32,
+}
+
+impl Speed {
+    /// How long `calls` take to leave.
+    fn time(&self, calls: f64) -> Duration {
+        let seconds = if self.growth > 1.0 {
+            // `n` calls leave in the time `t` for which the integral of `rate × growth^t` is `n`.
+            let ln = self.growth.ln();
+            (calls * ln / self.rate).ln_1p() / ln
+        } else {
+            calls / self.rate
+        };
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
 }
 
 impl Pace {
-    /// The first call leaves at `from`, the others after it at `rate` a second and growing.
-    pub(super) fn beginning(from: Instant, rate: f64) -> Self {
+    /// The first call leaves at `from`, the others after it.
+    pub(super) fn beginning(from: Instant, speed: Speed, at_once: u32) -> Self {
         Self {
-            from,
-            rate,
-            owed: 0.0,
+            next: from,
+            earliest: from,
+            speed,
+            at_once,
         }
+    }
+
+    /// After a lull: `at_once` calls may leave `now`.
+    pub(super) fn full(now: Instant, speed: Speed, at_once: u32) -> Self {
+        let mut pace = Self::beginning(now, speed, at_once);
+        pace.next = now.checked_sub(pace.slack()).unwrap_or(now);
+        pace
     }
 
     /// When the call may leave that has `before` others before it.
     pub(super) fn due(&self, before: usize) -> Instant {
-        // `n` calls leave in the time `t` for which the integral of `rate × GROWTH^t` is `n`.
-        let calls = self.owed + before as f64;
-        let seconds = (calls * GROWTH.ln() / self.rate).ln_1p() / GROWTH.ln();
-        later(self.from, Duration::from_secs_f64(seconds))
+        let time = self.speed.time(before as f64);
+        later(self.next, time).max(self.earliest)
     }
 
-    /// A call left.
-    pub(super) fn left(&mut self, now: Instant) {
-        let earliest = now.checked_sub(SLACK).unwrap_or(now);
-        let from = self.due(0).max(earliest);
-        let grown = GROWTH.powf((from - self.from).as_secs_f64());
-        *self = Self {
-            from,
-            rate: (self.rate * grown).min(TOP),
-            owed: 1.0,
+    /// A call left; the others leave at `speed`.
+    pub(super) fn left(&mut self, now: Instant, speed: Speed) {
+        self.speed = speed;
+        let from = self.next.max(now.checked_sub(self.slack()).unwrap_or(now));
+        let interval = speed.time(1.0);
+        self.next = later(from, interval);
+        self.earliest = if self.at_once > 1 || interval < COARSE {
+            now
+        } else {
+            later(now, interval.mul_f64(CLOSEST))
         };
     }
-}
 
-impl Proven {
-    /// Counts anew, from `from` on.
-    pub(super) fn since(from: Instant) -> Self {
-        Self {
-            accepted: 0,
-            span: Some((from, from)),
-        }
-    }
-
-    pub(super) fn accepted(&mut self, now: Instant) {
-        self.accepted = self.accepted.saturating_add(1);
-        let from = self.span.map_or(now, |(from, _)| from);
-        self.span = Some((from, now));
-    }
-
-    /// Calls accepted a second, over a second at least; [`START`] where there is no recent proof.
-    pub(super) fn rate(&self, now: Instant) -> f64 {
-        match self.span {
-            Some((from, last)) if self.accepted > 0 && !self.is_stale(now) => {
-                f64::from(self.accepted) / last.duration_since(from).as_secs_f64().max(1.0)
-            }
-            _ => START,
-        }
-    }
-
-    /// Whether neither a pause ended nor a call was accepted lately.
-    pub(super) fn is_stale(&self, now: Instant) -> bool {
-        self.span
-            .is_none_or(|(_, last)| now.duration_since(last) > STALE)
+    /// How much of a lull is made up for.
+    fn slack(&self) -> Duration {
+        let credit = self.speed.time(1.0).saturating_mul(self.at_once - 1);
+        credit.max(SLACK)
     }
 }
 
@@ -105,57 +102,71 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const TEN: Speed = Speed {
+        rate: 10.0,
+        growth: 1.0,
+    };
+    const TREBLING: Speed = Speed {
+        rate: 10.0,
+        growth: 3.0,
+    };
 
     #[test]
-    fn the_first_leaves_at_once_and_the_rate_trebles_in_a_second() {
+    fn calls_leave_an_interval_apart() {
         let now = Instant::now();
-        let mut pace = Pace::beginning(now, 10.0);
-        assert_eq!(pace.due(0), now);
+        let mut pace = Pace::beginning(now, TEN, 1);
+        assert_eq!((pace.due(0), pace.due(7)), (now, now + SECOND * 7 / 10));
+        pace.left(now, TEN);
+        assert_eq!(pace.due(0), now + SECOND / 10);
+    }
+
+    #[test]
+    fn a_rate_that_trebles_in_a_second() {
+        let pace = Pace::beginning(Instant::now(), TREBLING, 1);
         // 10 × (3 − 1) / ln 3 leave in the first second.
-        assert!(pace.due(18) < now + SECOND && pace.due(19) > now + SECOND);
-        let (mut at, mut sent) = (now, 0);
-        while at < now + SECOND {
-            pace.left(at);
-            sent += 1;
-            at = pace.due(0);
-        }
-        assert!((18..=20).contains(&sent), "{sent}");
-        assert!((pace.rate - 30.0).abs() < 2.0, "{pace:?}");
+        let second = pace.next + SECOND;
+        assert!(pace.due(18) < second && pace.due(19) > second);
     }
 
     #[test]
-    fn a_lull_is_not_made_up_for() {
+    fn a_late_call_is_caught_up_with_little_by_little_and_a_lull_not_at_all() {
         let now = Instant::now();
-        let mut pace = Pace::beginning(now, 10.0);
-        pace.left(now + SECOND);
-        pace.left(now + SECOND);
-        assert!(pace.due(0) > now + SECOND);
+        let mut pace = Pace::beginning(now, TEN, 1);
+        let mut at = now + SLACK / 2;
+        pace.left(at, TEN);
+        // 5 ms late of 100: the next is 95 ms after it, and on time again.
+        assert_eq!(pace.due(0), now + SECOND / 10);
+        at += SECOND;
+        pace.left(at, TEN);
+        assert!(pace.due(0) >= at + SECOND * 95 / 1000);
     }
 
     #[test]
-    fn a_pace_stays_finite() {
+    fn what_a_quota_allows_at_once_leaves_at_once() {
         let now = Instant::now();
-        let mut pace = Pace::beginning(now, START);
-        for hour in 1..100 {
-            pace.left(now + 3600 * SECOND * hour);
+        let mut pace = Pace::full(now, TEN, 5);
+        for _ in 0..5 {
+            assert!(pace.due(0) <= now);
+            pace.left(now, TEN);
         }
-        assert!(pace.rate <= TOP && pace.due(usize::MAX) > now);
+        assert_eq!(pace.due(0), now + SECOND / 10);
+        // Half a second later there is room again, and no more for having waited longer.
+        let later = now + 100 * SECOND;
+        for _ in 0..5 {
+            assert!(pace.due(0) <= later);
+            pace.left(later, TEN);
+        }
+        assert_eq!(pace.due(0), later + SECOND / 10);
     }
 
     #[test]
-    fn what_is_proven_is_accepted_over_time() {
+    fn absurd_rates_do_not_overflow() {
         let now = Instant::now();
-        assert_eq!(Proven::default().rate(now), START);
-        let mut proven = Proven::since(now);
-        assert_eq!(proven.rate(now), START);
-        for tenth in 1..=20 {
-            proven.accepted(now + SECOND / 10 * tenth);
+        for rate in [f64::MIN_POSITIVE, 1e-9, 1e300] {
+            let speed = Speed { rate, growth: 1.0 };
+            let mut pace = Pace::full(now, speed, u32::MAX);
+            pace.left(now, speed);
+            assert!(pace.due(usize::MAX) >= now);
         }
-        assert_eq!(proven.rate(now + 3 * SECOND), 10.0);
-        assert_eq!(proven.rate(now + 13 * SECOND), START, "long ago");
-
-        let mut burst = Proven::since(now);
-        burst.accepted(now);
-        assert_eq!(burst.rate(now), 1.0, "a second at least");
     }
 }

@@ -7,18 +7,31 @@
 //!   open ------------> paused, all held ------------------> paced, first come first served
 //!    ^                    ^                                   |      |
 //!    |                    +------------- refused -------------+      |
-//!    +------------------------- none held any more ------------------+
+//!    +------------------- no limit felt for minutes -----------------+
 //! ```
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::pace::{Pace, Proven, START, later};
+use super::{
+    hint::Hint,
+    learner::Learner,
+    pace::{Pace, later},
+    quota::Quota,
+};
 
 /// The first wait where the server names none, and the longest that doubling makes of it.
 const FIRST_STEP: Duration = Duration::from_secs(1);
 const LAST_STEP: Duration = Duration::from_secs(60);
+/// So long after a limit was last felt it is remembered: calls are paced and counted.
+const FORGET_AFTER: Duration = Duration::from_secs(300);
+/// What part of a wait in line is certain: a rate is learned to a tenth or so.
+const SURE: f64 = 0.8;
+/// How long a call waits at most before it looks whether its turn comes too late for it by now.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The longest pause that is made of a hint.
+const LONGEST_HINT: Duration = Duration::from_secs(60);
 
 /// One key's limit, and the line of calls it holds.
 #[derive(Debug)]
@@ -28,9 +41,12 @@ pub(super) struct Pause {
     round: u64,
     /// Rounds in a row in which nothing was accepted.
     fruitless: u32,
-    /// What a pause resumes at.
-    rate: f64,
-    proven: Proven,
+    quota: Option<Quota>,
+    learner: Learner,
+    /// When a limit was last felt: the end of a pause, or a call that had to wait.
+    felt: Option<Instant>,
+    /// When a call last asked, or had an answer.
+    used: Option<Instant>,
     accepted: u64,
     /// The places of the calls that are held, in order.
     line: VecDeque<u64>,
@@ -48,6 +64,17 @@ struct Limit {
 #[derive(Debug, Default)]
 pub(super) struct Place(Option<u64>);
 
+/// What a call that is held waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    /// When it is expected to leave.
+    pub(super) turn: Instant,
+    /// Before this it does not leave in any case: what is learned of a rate is not exact.
+    pub(super) at_best: Instant,
+    /// When it is to ask again.
+    pub(super) again: Instant,
+}
+
 /// A call was refused.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refused {
@@ -61,17 +88,32 @@ pub(super) struct Refused {
     pub(super) dice: f64,
 }
 
-impl Default for Pause {
-    fn default() -> Self {
+impl Due {
+    /// At a time that is certain.
+    pub(super) fn at(time: Instant) -> Self {
         Self {
-            limit: None,
-            round: 0,
-            fruitless: 0,
-            rate: START,
-            proven: Proven::default(),
-            accepted: 0,
-            line: VecDeque::new(),
-            arrived: 0,
+            turn: time,
+            at_best: time,
+            again: time,
+        }
+    }
+}
+
+impl Limit {
+    /// What a call with so many before it waits for.
+    fn due(&self, now: Instant, before: usize) -> Due {
+        let free = self.until.max(now);
+        let turn = self.pace.due(before).max(free);
+        // The rate may grow meanwhile: those further back ask again a little before.
+        let early = if before > 1 {
+            (turn - now) / 5
+        } else {
+            Duration::ZERO
+        };
+        Due {
+            turn,
+            at_best: free + (turn - free).mul_f64(SURE),
+            again: (turn - early).max(self.until).min(now + LOOK_AGAIN),
         }
     }
 }
@@ -84,6 +126,22 @@ impl Place {
 }
 
 impl Pause {
+    /// Paced from the first call on where a quota is known.
+    pub(super) fn new(quota: Option<Quota>) -> Self {
+        Self {
+            limit: None,
+            round: 0,
+            fruitless: 0,
+            quota,
+            learner: learner(quota),
+            felt: None,
+            used: None,
+            accepted: 0,
+            line: VecDeque::new(),
+            arrived: 0,
+        }
+    }
+
     /// Whether calls may pass without asking.
     pub(super) fn is_open(&self) -> bool {
         self.limit.is_none()
@@ -100,42 +158,62 @@ impl Pause {
         self.accepted
     }
 
-    /// May this call be sent now? `None`: yes. Else it is to ask again at the time given; it has joined the line.
-    ///
-    /// From `latest` on a call goes before its turn, but not into a pause. Beyond `longest_line` calls wait without
-    /// a place, until the line is expected to have left.
-    pub(super) fn ask(
-        &mut self,
-        now: Instant,
-        place: &mut Place,
-        latest: Instant,
-        longest_line: usize,
-    ) -> Option<Instant> {
+    /// Calls a second, if more is known than that there is a limit.
+    pub(super) fn rate(&self) -> Option<f64> {
+        self.limit.as_ref().and(self.learner.learned())
+    }
+
+    /// Whether none is held, by a pause or in line, and none has asked for `quiet`.
+    pub(super) fn is_quiet(&self, now: Instant, quiet: Duration) -> bool {
+        let long_ago = |used| now.saturating_duration_since(used) >= quiet;
+        self.line.is_empty() && self.until(now).is_none() && self.used.is_none_or(long_ago)
+    }
+
+    /// What the call at `place` would wait for if it asked now.
+    pub(super) fn expected(&self, now: Instant, place: &Place) -> Due {
+        let Some(limit) = &self.limit else {
+            return Due::at(now);
+        };
+        // One that has no place yet would be the last in line.
+        let before = place.0.map_or(self.line.len(), |number| {
+            self.line.binary_search(&number).unwrap_or_else(|at| at)
+        });
+        limit.due(now, before)
+    }
+
+    /// May this call be sent now? `None`: yes. Else it has joined the line.
+    pub(super) fn ask(&mut self, now: Instant, place: &mut Place) -> Option<Due> {
         self.settle(now);
+        self.touch(now);
+        if let (None, Some(quota)) = (&self.limit, self.quota) {
+            self.learner.resumes(now);
+            let pace = Pace::full(now, self.learner.speed(), quota.at_once());
+            self.limit = Some(Limit { until: now, pace });
+        }
         let limit = self.limit.as_ref()?;
         let number = *place.0.get_or_insert_with(|| {
             self.arrived += 1;
             self.arrived
         });
-        let before = match self.line.binary_search(&number) {
-            Ok(before) => before,
-            Err(before) if self.line.len() < longest_line => {
-                self.line.insert(before, number);
-                before
-            }
-            Err(_) => self.line.len(),
-        };
-        let turn = limit.pace.due(before).min(latest).max(limit.until);
-        (now < turn).then_some(turn)
+        let before = self.line.binary_search(&number).unwrap_or_else(|at| {
+            self.line.insert(at, number);
+            at
+        });
+        let due = limit.due(now, before);
+        if due.turn <= now {
+            return None;
+        }
+        self.felt = self.felt.max(Some(now));
+        Some(due)
     }
 
     /// The call left, after `ask` allowed it.
     pub(super) fn sent(&mut self, now: Instant, place: &Place) {
         self.leave(place);
         if let Some(limit) = &mut self.limit {
-            limit.pace.left(now);
+            self.learner.left(now, !self.line.is_empty());
+            limit.pace.left(now, self.learner.speed());
         }
-        self.settle(now);
     }
 
     /// The call is not held any more.
@@ -150,11 +228,17 @@ impl Pause {
 
     /// A call sent in round `sent` got through.
     pub(super) fn accepted(&mut self, now: Instant, sent: u64) {
+        self.touch(now);
         if sent >= self.round {
             self.fruitless = 0;
             self.accepted += 1;
-            self.proven.accepted(now);
+            self.learner.accepted();
         }
+    }
+
+    /// It is of use still.
+    pub(super) fn touch(&mut self, now: Instant) {
+        self.used = Some(now);
     }
 
     /// The call at `place` was refused: nothing is sent before the time returned.
@@ -164,12 +248,7 @@ impl Pause {
         if news {
             self.round = refused.round;
             self.settle(now);
-            // Calls that pass an open gate are not counted, and in so long a time some did.
-            if self.is_open() && self.proven.is_stale(now) {
-                self.fruitless = 0;
-            }
             self.fruitless = self.fruitless.saturating_add(1);
-            self.rate = self.proven.rate(now);
             // Who found out that nothing gets through yet lets another one find out next: it may be the only one.
             if self.fruitless > 1 {
                 *place = Place::default();
@@ -188,23 +267,61 @@ impl Pause {
             (None, _) => later(now, step(self.fruitless, refused.dice)),
         };
         let until = running.map_or(until, |running| until.max(running));
-        if running == Some(until) {
-            return until;
+        if news {
+            self.learner.refused(now, until);
         }
-        self.limit = Some(Limit {
-            until,
-            pace: Pace::beginning(until, self.rate),
-        });
-        self.proven = Proven::since(until);
+        self.touch(now);
+        self.felt = Some(until);
+        if running != Some(until) {
+            self.hold(until);
+            self.learner.resumes(until);
+        }
         until
     }
 
-    /// Opens again if the pause is over and nobody is held.
-    pub(super) fn settle(&mut self, now: Instant) {
-        if self.line.is_empty() && self.until(now).is_none() {
-            self.limit = None;
+    /// What a server says of its limit, while it is in sight.
+    pub(super) fn hinted(&mut self, now: Instant, hint: Hint) {
+        let Some(limit) = &self.limit else {
+            return;
+        };
+        if let Some(rate) = hint.rate {
+            self.learner.told(rate);
+        }
+        let Some(wait) = hint.empty_for.filter(|wait| *wait <= LONGEST_HINT) else {
+            return;
+        };
+        let until = later(now, with_drift(wait));
+        if until > limit.until {
+            self.felt = Some(until);
+            self.hold(until);
         }
     }
+
+    /// Nothing leaves before `until`.
+    fn hold(&mut self, until: Instant) {
+        let at_once = self.quota.map_or(1, |quota| quota.at_once());
+        let pace = Pace::beginning(until, self.learner.speed(), at_once);
+        self.limit = Some(Limit { until, pace });
+    }
+
+    /// All that was learned is forgotten.
+    pub(super) fn forget(&mut self) {
+        self.limit = None;
+        self.learner = learner(self.quota);
+        self.fruitless = 0;
+    }
+
+    /// Opens again if no limit was felt for long.
+    pub(super) fn settle(&mut self, now: Instant) {
+        let long_ago = |felt| now.saturating_duration_since(felt) >= FORGET_AFTER;
+        if self.quota.is_none() && self.line.is_empty() && self.felt.is_none_or(long_ago) {
+            self.forget();
+        }
+    }
+}
+
+fn learner(quota: Option<Quota>) -> Learner {
+    Learner::new(quota.map(|quota| quota.rate()))
 }
 
 /// A tenth of a percent more: our clock may run faster than the server's.

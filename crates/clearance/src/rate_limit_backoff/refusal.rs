@@ -69,8 +69,10 @@ pub(super) fn is_accepted(status: StatusCode, headers: &HeaderMap) -> bool {
         && !grpc::status(headers).is_some_and(is_turned_away)
 }
 
-/// The error of a call that was held and is given up, since its key is limited for longer than its caller waits for the
-/// reply. It was not sent, or it was sent and refused and is not sent again.
+/// The error of a call that would have to be held, and is given up: its turn comes later than it may wait
+/// ([`max_wait`](crate::RateLimitBackoffLayer::max_wait), [`MaxWait`], a `grpc-timeout`), or too many are held already.
+///
+/// It was not sent, or it was sent and refused and is not sent again. A call whose refused reply is at hand gets that instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimited {
@@ -78,22 +80,49 @@ pub struct RateLimited {
     pub key: String,
     /// How long it would have had to wait on from now.
     pub wait: Duration,
+    limit: Limit,
 }
 
+/// What a call that is given up runs into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    Deadline,
+    Crowd,
+}
+
+/// In the extensions of a request: how long this call may wait in all, whatever the layer's
+/// [`max_wait`](crate::RateLimitBackoffLayer::max_wait) is. Zero: it fails rather than wait.
+///
+/// ```
+/// use std::time::Duration;
+/// use clearance::rate_limit_backoff::MaxWait;
+///
+/// let mut request = http::Request::get("https://api.example.com/users").body(()).unwrap();
+/// request.extensions_mut().insert(MaxWait(Duration::from_secs(5)));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxWait(pub Duration);
+
 impl RateLimited {
-    pub(super) fn new(key: &Key, wait: Duration) -> Self {
+    pub(super) fn new(key: &Key, wait: Duration, limit: Limit) -> Self {
         let key = key.to_string();
-        Self { key, wait }
+        Self { key, wait, limit }
+    }
+
+    pub(super) fn reason(&self) -> &'static str {
+        match self.limit {
+            Limit::Deadline => "its turn comes later than the call may wait",
+            Limit::Crowd => "too many calls are held already",
+        }
     }
 }
 
 impl fmt::Display for RateLimited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, wait } = self;
-        let wait = wait.as_secs_f64();
+        let (key, wait, reason) = (&self.key, self.wait.as_secs_f64(), self.reason());
         write!(
             f,
-            "held back: {key} is rate limited, and the call's turn is {wait:.1} s away, later than its deadline"
+            "{key} is rate limited for the call for another {wait:.1} s: {reason}"
         )
     }
 }

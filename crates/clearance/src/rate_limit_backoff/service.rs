@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{call::Call, future::ResponseFuture, gates::Gates, layer::Rules};
+use super::{call::Call, future::ResponseFuture, gate::Seat, gates::Gates, layer::Rules};
 use crate::Replay;
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -101,6 +101,15 @@ impl<S: fmt::Debug> fmt::Debug for RateLimitBackoff<S> {
 }
 
 // ===== impl Core =====
+
+impl<S> Core<S> {
+    /// Voids the limits of an earlier generation.
+    pub(super) fn renew(&self, seat: &Seat) {
+        if let Some(generation) = self.rules.generation() {
+            seat.renew(generation);
+        }
+    }
+}
 
 impl<S: Clone> Core<S> {
     pub(super) fn unready(&self) -> S {

@@ -4,11 +4,11 @@ use std::{fmt, time::Duration};
 
 /// A snapshot of all keys that were refused lately, in the order of their names.
 ///
-/// `Display` gives a line a key: `https://api.example.com: 3 held, pause 1.5 s, 7 refused, 1 given up`.
+/// `Display` gives a line a key: `https://api.example.com: 3 held, pause 1.5 s, 39.5 calls/s, 7 refused, 1 given up`.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Status {
-    /// Keys that were not refused for five minutes may be missing.
+    /// Keys that nobody asked for in five minutes may be missing.
     pub keys: Vec<KeyStatus>,
 }
 
@@ -22,8 +22,12 @@ pub struct KeyStatus {
     pub held: usize,
     /// How much of the pause remains; `None`: calls may leave.
     pub pause: Option<Duration>,
+    /// At how many calls a second calls leave, learned or given; `None`: no limit is known well enough.
+    pub rate: Option<f64>,
     /// How many replies were refusals.
     pub refused: u64,
+    /// How often a refused call was sent again.
+    pub retried: u64,
     /// How many calls were given up: their refusal was returned, or they would have been sent too late.
     pub given_up: u64,
 }
@@ -46,6 +50,9 @@ impl fmt::Display for KeyStatus {
         write!(f, "{}: {} held, ", self.key, self.held)?;
         if let Some(pause) = self.pause {
             write!(f, "pause {:.1} s, ", pause.as_secs_f64())?;
+        }
+        if let Some(rate) = self.rate {
+            write!(f, "{rate:.1} calls/s, ")?;
         }
         write!(f, "{} refused, {} given up", self.refused, self.given_up)
     }

@@ -59,6 +59,14 @@ impl SkewAuthLayer {
         Status::of(&self.shared)
     }
 
+    /// Which token is the present one: a number that grows with each new token, 0 before the first. For whoever keeps
+    /// something for as long as a token is used, such as
+    /// [`RateLimitBackoffLayer::per_generation`](crate::RateLimitBackoffLayer::per_generation).
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.shared.with(|cache, _| cache.generation())
+    }
+
     /// The time on the issuer and the API hosts.
     #[must_use]
     pub fn clock(&self) -> ServerTimes {

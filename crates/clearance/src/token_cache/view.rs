@@ -93,6 +93,11 @@ impl TokenCache {
         }
     }
 
+    /// The number of the present token; 0: there is none yet.
+    pub(crate) fn generation(&self) -> u64 {
+        self.current.as_ref().map_or(0, |token| token.id)
+    }
+
     /// How old a token must be for the host in this slot.
     pub(crate) fn ripening_of(&self, slot: usize) -> Option<Duration> {
         self.ripening.get(&slot).copied()

@@ -1,6 +1,6 @@
 //! What becomes of a reply: handed up, or waited out.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use clearance_core::retry_after;
 use http::{Request, Response};
@@ -10,9 +10,10 @@ use super::{
     super::{
         event,
         gate::Seat,
+        hint::hint,
         key::Noted,
         pace::later,
-        pause::with_drift,
+        pause::{Due, with_drift},
         refusal::{GaveUp, Refusal, RetryAfter, is_accepted, refusal},
     },
     Call,
@@ -53,7 +54,9 @@ impl<S, B: Replay> Call<S, B> {
         }
 
         let (now, round, attempts) = (Instant::now(), self.round, self.waited.attempts);
+        let core = Arc::clone(&self.core);
         let seat = self.seated(now);
+        core.renew(seat);
         seat.count_refused(now);
         let alone = asked.filter(|asked| kind == Refusal::Busy || *asked > LONGEST_SHARED);
         let until = match alone {
@@ -65,17 +68,27 @@ impl<S, B: Replay> Call<S, B> {
             Some(asked) => later(now, with_drift(asked)),
             None => seat.limited(now, round, asked),
         };
-        let ahead = until - now;
-        match self.may_wait(now, ahead) {
+        hint(reply.headers())
+            .iter()
+            .for_each(|hint| seat.hinted(now, *hint));
+        // A call that is not alone waits for its turn, too.
+        let (due, not_before) = match alone {
+            Some(_) => (Due::at(until), until),
+            None => (seat.expected(now), now),
+        };
+        let ahead = due.turn - now;
+        match self.may_wait(now, due) {
             Ok(request) => {
-                self.wait(request, now, if alone.is_some() { until } else { now });
+                self.wait(request, now, not_before);
+                // It joins the line at once, not when its reply is drained.
+                self.ask(now);
                 self.tell(|key| event::held(key, Some(status), ahead, attempts));
                 Outcome::Wait(reply.into_body())
             }
             Err(reason) => {
                 self.seat.iter().for_each(Seat::count_given_up);
                 self.tell(|key| event::gave_up(key, status, ahead, attempts, reason));
-                let told = RetryAfter(asked.unwrap_or(ahead));
+                let told = RetryAfter(asked.unwrap_or(until - now));
                 reply.extensions_mut().insert(told);
                 Outcome::Final(self.finish(reply))
             }
@@ -94,6 +107,9 @@ impl<S, B: Replay> Call<S, B> {
         if let Some(seat) = &self.seat {
             if is_accepted(reply.status(), reply.headers()) {
                 seat.accepted(Instant::now(), self.round);
+            }
+            if let Some(hint) = hint(reply.headers()) {
+                seat.hinted(Instant::now(), hint);
             }
         }
         Outcome::Final(self.finish(reply))
@@ -115,15 +131,12 @@ impl<S, B: Replay> Call<S, B> {
         })
     }
 
-    /// The request once more, if waiting `ahead` for it is within all bounds. The call counts as held then.
-    fn may_wait(&mut self, now: Instant, ahead: Duration) -> Result<Request<B>, GaveUp> {
-        if self.deadline.is_some_and(|deadline| now + ahead > deadline) {
+    /// The request once more, if waiting for its turn is within all bounds. The call counts as held then.
+    fn may_wait(&mut self, now: Instant, due: Due) -> Result<Request<B>, GaveUp> {
+        if due.at_best > self.latest(now) {
             return Err(GaveUp::TooLong);
         }
         let (rules, waited) = (&self.core.rules, self.waited);
-        if waited.total.saturating_add(ahead) > rules.max_wait {
-            return Err(GaveUp::TooLong);
-        }
         if waited.attempts >= MOST_ATTEMPTS
             && self.seat.as_ref().is_some_and(Seat::others_got_through)
         {

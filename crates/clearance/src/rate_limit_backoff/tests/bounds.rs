@@ -125,29 +125,6 @@ async fn what_a_request_says_it_waited_is_spent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_spent_all_before_it_was_sent_leaves_at_the_end_of_the_pause() {
-    let server = Server::script([(429, Some("10"))]);
-    let service = layer().layer(server.clone());
-    let refused = spawn(&service, get("/")).await;
-    sleep(SECOND).await;
-    let mut before = vec![];
-    for _ in 0..200 {
-        before.push(spawn(&service, get("/before")).await);
-    }
-    let mut request = get("/spent");
-    let (attempts, total) = (2, 180 * SECOND);
-    request.extensions_mut().insert(Waited { attempts, total });
-    send(&service, request).await;
-    let spent = server.sent().into_iter().find(|sent| sent.path == "/spent");
-    let at = spent.unwrap().at;
-    assert!(at > 10 * SECOND && about(at, 10.03), "{at:?}");
-    refused.await.unwrap();
-    for before in before {
-        before.await.unwrap();
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn only_so_many_are_held() {
     let server = Server::script((0..5).map(|_| (429, Some("5"))));
     let layer = layer().max_held(3);
@@ -157,26 +134,26 @@ async fn only_so_many_are_held() {
         tasks.push(spawn(&service, get("/")).await);
     }
     sleep(SECOND).await;
-    assert_eq!(
-        (layer.status().keys[0].held, layer.status().keys[0].given_up),
-        (3, 2)
-    );
-    // Who was not sent yet is held nonetheless, and does not get through before the others.
-    let at = server.sent().len();
-    for _ in 0..5 {
-        tasks.push(spawn(&service, get("/late")).await);
+    let key = || layer.status().keys[0].clone();
+    assert_eq!((key().held, key().given_up), (3, 2));
+    // Who was not sent yet has no reply to return.
+    for _ in 0..2 {
+        let error = service.clone().oneshot(get("/late")).await.unwrap_err();
+        let limited = error.downcast_ref::<RateLimited>().unwrap();
+        assert!(
+            (3.9..4.6).contains(&limited.wait.as_secs_f64()),
+            "{limited}"
+        );
+        assert!(error.to_string().contains("too many"), "{error}");
     }
+    assert_eq!((key().held, key().given_up), (3, 4));
     let mut statuses = vec![];
     for task in tasks {
         statuses.push(task.await.unwrap().status().as_u16());
     }
-    assert_eq!(statuses, [200, 200, 200, 429, 429, 200, 200, 200, 200, 200]);
-    let sent = server.sent();
-    assert_eq!(sent.len(), at + 8);
-    assert!(sent[at..].iter().all(|sent| sent.at > 5 * SECOND));
-    let first: Vec<_> = sent[at..at + 3].iter().map(|sent| &*sent.path).collect();
-    assert_eq!(first, ["/"; 3]);
-    assert_eq!(layer.status().keys[0].held, 0);
+    assert_eq!(statuses, [200, 200, 200, 429, 429]);
+    assert_eq!((server.count("/"), server.count("/late")), (8, 0));
+    assert_eq!((key().held, key().retried), (0, 3));
 }
 
 #[tokio::test(start_paused = true)]

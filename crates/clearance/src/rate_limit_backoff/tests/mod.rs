@@ -1,8 +1,13 @@
 //! The layer as its callers see it, on paused time.
 
 mod bounds;
+mod budgets;
 mod dropped;
+mod field;
 mod herd;
+mod learned;
+#[allow(unreachable_pub, reason = "the benchmark uses this file too")]
+mod limiter;
 mod policy;
 
 use std::{

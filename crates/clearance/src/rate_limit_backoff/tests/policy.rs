@@ -314,3 +314,37 @@ async fn a_waiting_call_holds_no_readiness() {
     assert_eq!((handle.held(), handle.calls()), (0, server.sent().len()));
     assert_eq!(server.count("/"), 12);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_says_of_its_limit_is_kept_to() {
+    let start = Instant::now();
+    let sent = Arc::new(Mutex::new(vec![]));
+    let seen = Arc::clone(&sent);
+    let layer = layer();
+    let service = layer.layer(service_fn(move |_: Request<Body>| {
+        seen.lock().unwrap().push(start.elapsed());
+        let refused = start.elapsed() < SECOND;
+        async move {
+            let mut reply = reply(if refused {
+                (429, Some("1"))
+            } else {
+                (200, None)
+            });
+            let policy = r#""default";q=20;w=10"#.parse().unwrap();
+            reply.headers_mut().insert("ratelimit-policy", policy);
+            Ok::<_, Infallible>(reply)
+        }
+    }));
+    let mut tasks = vec![];
+    for _ in 0..10 {
+        tasks.push(spawn(&service, get("/")).await);
+    }
+    for task in tasks {
+        assert_eq!(task.await.unwrap().status(), 200);
+    }
+    // Two a second, and not ten and growing.
+    let sent = sent.lock().unwrap();
+    let took = (sent[sent.len() - 1] - SECOND).as_secs_f64();
+    assert!((4.4..4.7).contains(&took), "{took}");
+    assert_eq!(layer.status().keys[0].rate, Some(2.0));
+}
