@@ -1,0 +1,182 @@
+//! The sides that are compared, over any client.
+
+use std::fmt;
+
+use clearance::{RateLimitBackoffLayer, ReplayBody, ReplayBodyLayer, Retry401Layer, SkewAuthLayer};
+use clearance_test::ScriptedSource;
+use http::{Request, Response};
+use http_body::Body as _;
+use tower::{Service, ServiceBuilder, retry::RetryLayer};
+use tower_http::auth::AddAuthorizationLayer;
+
+use crate::{
+    bare::Body,
+    load::Case,
+    textbook::{KeepAClone, TextbookLayer},
+};
+
+/// What is put over the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Nothing.
+    Bare,
+    /// tower-http's `AddAuthorizationLayer`, with a fixed token: what all others are measured by.
+    Static,
+    /// `SkewAuthLayer`.
+    Auth,
+    /// `Retry401Layer`.
+    Retry401,
+    /// `RateLimitBackoffLayer`.
+    RateLimit,
+    /// `Retry401Layer`, `RateLimitBackoffLayer` and `SkewAuthLayer`.
+    Stack,
+    /// The same under `ReplayBodyLayer`.
+    ReplayStack,
+    /// The same, with a request whose body is known to be too long to be sent twice.
+    OnceStack,
+    /// tower's `Retry`, which keeps a clone of the request, over [`Static`](Self::Static).
+    RetryStatic,
+    /// Two of them, one for each reason to send again.
+    RetryTwiceStatic,
+    /// A token behind an async mutex, formatted for each request.
+    Textbook,
+    /// The same under tower's `Retry`.
+    RetryTextbook,
+}
+
+impl Side {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Bare,
+        Self::Static,
+        Self::Auth,
+        Self::Retry401,
+        Self::RateLimit,
+        Self::Stack,
+        Self::ReplayStack,
+        Self::OnceStack,
+        Self::RetryStatic,
+        Self::RetryTwiceStatic,
+        Self::Textbook,
+        Self::RetryTextbook,
+    ];
+
+    /// What it is called in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::Static => "static header",
+            Self::Auth => "SkewAuth",
+            Self::Retry401 => "Retry401",
+            Self::RateLimit => "RateLimitBackoff",
+            Self::Stack => "whole stack",
+            Self::ReplayStack => "whole stack + ReplayBody",
+            Self::OnceStack => "whole stack, not replayable",
+            Self::RetryStatic => "tower Retry + static",
+            Self::RetryTwiceStatic => "2 tower Retry + static",
+            Self::Textbook => "textbook",
+            Self::RetryTextbook => "tower Retry + textbook",
+        }
+    }
+
+    /// A request for it: the same for all sides, but for the one whose body must be too long.
+    #[must_use]
+    pub fn fit(self, mut request: Request<Body>) -> Request<Body> {
+        if self == Self::OnceStack && request.body().is_end_stream() {
+            *request.body_mut() = Body::from(LONG);
+        }
+        request
+    }
+
+    /// Whether it is one of ours.
+    #[must_use]
+    pub const fn is_ours(self) -> bool {
+        matches!(
+            self,
+            Self::Auth
+                | Self::Retry401
+                | Self::RateLimit
+                | Self::Stack
+                | Self::ReplayStack
+                | Self::OnceStack
+        )
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What is done with a side, whatever its type.
+pub trait Visit {
+    /// The body of replies.
+    type ResBody;
+    /// What comes of it.
+    type Out;
+
+    /// Does it.
+    fn visit<S>(self, service: S) -> Self::Out
+    where
+        S: Service<Request<Body>, Response = Response<Self::ResBody>> + Clone + Send + 'static,
+        S::Error: fmt::Debug,
+        S::Future: Send;
+}
+
+/// `side` over [`Bare`](crate::bare::Bare).
+pub fn over_bare<V: Visit<ResBody = Body>>(side: Side, case: &Case, visitor: V) -> V::Out {
+    over(side, &case.token(), case.bare(), case.bare(), visitor)
+}
+
+/// `side` over a client, which is given twice: for bodies as they are, and for those that `ReplayBodyLayer` makes.
+pub fn over<P, R, V, ResBody>(side: Side, token: &str, plain: P, replayed: R, visitor: V) -> V::Out
+where
+    V: Visit<ResBody = ResBody>,
+    P: Service<Request<Body>, Response = Response<ResBody>> + Clone + Send + 'static,
+    P::Future: Send,
+    P::Error: Into<BoxError> + fmt::Debug,
+    R: Service<Request<ReplayBody<Body>>, Response = Response<ResBody>> + Clone + Send + 'static,
+    R::Future: Send,
+    R::Error: Into<BoxError> + fmt::Debug,
+    ResBody: http_body::Body + Unpin + Send + 'static,
+{
+    let fixed = AddAuthorizationLayer::bearer(token);
+    let auth = SkewAuthLayer::new(ScriptedSource::new([token]));
+    let stack = ServiceBuilder::new()
+        .layer(Retry401Layer::new())
+        .layer(RateLimitBackoffLayer::new())
+        .layer(auth.clone());
+    let textbook = TextbookLayer::new(token);
+    let retry = RetryLayer::new(KeepAClone);
+    let layers = ServiceBuilder::new();
+    match side {
+        Side::Bare => visitor.visit(plain),
+        Side::Static => visitor.visit(layers.layer(fixed).service(plain)),
+        Side::Auth => visitor.visit(layers.layer(auth).service(plain)),
+        Side::Retry401 => visitor.visit(layers.layer(Retry401Layer::new()).service(plain)),
+        Side::RateLimit => visitor.visit(layers.layer(RateLimitBackoffLayer::new()).service(plain)),
+        Side::Stack => visitor.visit(stack.service(plain)),
+        Side::ReplayStack => {
+            let replay = ReplayBodyLayer::new();
+            visitor.visit(layers.layer(replay).layer(stack).service(replayed))
+        }
+        Side::OnceStack => {
+            let replay = ReplayBodyLayer::new().max_buffered(LONG.len() - 1);
+            visitor.visit(layers.layer(replay).layer(stack).service(replayed))
+        }
+        Side::RetryStatic => visitor.visit(layers.layer(retry).layer(fixed).service(plain)),
+        Side::RetryTwiceStatic => {
+            let twice = layers.layer(retry.clone()).layer(retry);
+            visitor.visit(twice.layer(fixed).service(plain))
+        }
+        Side::Textbook => visitor.visit(layers.layer(textbook).service(plain)),
+        Side::RetryTextbook => visitor.visit(layers.layer(retry).layer(textbook).service(plain)),
+    }
+}
+
+const LONG: &str = "longer than may be kept";
+
+/// Any error.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
