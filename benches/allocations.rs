@@ -12,10 +12,10 @@ use benches::{
     figures,
     limits::{Limits, Wanted},
     load::{Case, Prepared},
-    sides::{self, BoxError, Side, Visit},
+    sides::{self, Auth, BoxError, Side, Visit},
     wire::{self, Burst, Server, Until},
 };
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use tower::{Service, ServiceExt, util::BoxCloneService};
 
 const REQUESTS: usize = 100;
@@ -58,11 +58,12 @@ fn over_the_wire() {
 /// Of the futures, over a client whose own is boxed, and over one whose own is a reply.
 fn sizes(limits: &mut Limits) {
     let bare = Bare::default();
+    let auth = Auth::new("token", &Uri::from_static(sides::API));
     let (boxed, replayed) = (boxed::<Body>(), boxed());
     for (inner, name) in [(false, "inner future inline"), (true, "inner future boxed")] {
         let of = |side| match inner {
-            false => sides::over(side, "token", bare, bare, Size),
-            true => sides::over(side, "token", boxed.clone(), replayed.clone(), Size),
+            false => sides::over(side, &auth, bare, bare, Size),
+            true => sides::over(side, &auth, boxed.clone(), replayed.clone(), Size),
         };
         for side in Side::ALL {
             let added = of(side) as f64 - of(Side::Bare) as f64;

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use clearance::{RateLimitBackoffLayer, ReplayBody, ReplayBodyLayer, Retry401Layer, SkewAuthLayer};
+use clearance::{
+    Audience, RateLimitBackoffLayer, ReplayBody, ReplayBodyLayer, Retry401Layer, SkewAuthLayer,
+};
 use clearance_test::ScriptedSource;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body::Body as _;
 use tower::{Service, ServiceBuilder, retry::RetryLayer};
 use tower_http::auth::AddAuthorizationLayer;
@@ -127,11 +129,37 @@ pub trait Visit {
 
 /// `side` over [`Bare`](crate::bare::Bare).
 pub fn over_bare<V: Visit<ResBody = Body>>(side: Side, case: &Case, visitor: V) -> V::Out {
-    over(side, &case.token(), case.bare(), case.bare(), visitor)
+    let auth = Auth::new(&case.token(), &Uri::from_static(API));
+    over(side, &auth, case.bare(), case.bare(), visitor)
+}
+
+/// Where the requests over [`Bare`](crate::bare::Bare) go.
+pub const API: &str = "https://api.example.com";
+
+/// The token that all sides send.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    token: String,
+    audience: Audience,
+}
+
+impl Auth {
+    /// A token for the origin of `uri` alone, as every source of a platform has.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    #[must_use]
+    pub fn new(token: &str, uri: &Uri) -> Self {
+        Self {
+            token: token.to_owned(),
+            audience: Audience::origin_of(uri).expect("an origin"),
+        }
+    }
 }
 
 /// `side` over a client, which is given twice: for bodies as they are, and for those that `ReplayBodyLayer` makes.
-pub fn over<P, R, V, ResBody>(side: Side, token: &str, plain: P, replayed: R, visitor: V) -> V::Out
+pub fn over<P, R, V, ResBody>(side: Side, auth: &Auth, plain: P, replayed: R, visitor: V) -> V::Out
 where
     V: Visit<ResBody = ResBody>,
     P: Service<Request<Body>, Response = Response<ResBody>> + Clone + Send + 'static,
@@ -142,13 +170,14 @@ where
     R::Error: Into<BoxError> + fmt::Debug,
     ResBody: http_body::Body + Unpin + Send + 'static,
 {
-    let fixed = AddAuthorizationLayer::bearer(token);
-    let auth = SkewAuthLayer::new(ScriptedSource::new([token]));
+    let Auth { token, audience } = auth.clone();
+    let fixed = AddAuthorizationLayer::bearer(&token);
+    let textbook = TextbookLayer::new(&token);
+    let auth = SkewAuthLayer::new(ScriptedSource::new([token]).with_audience(audience));
     let stack = ServiceBuilder::new()
         .layer(Retry401Layer::new())
         .layer(RateLimitBackoffLayer::new())
         .layer(auth.clone());
-    let textbook = TextbookLayer::new(token);
     let retry = RetryLayer::new(KeepAClone);
     let layers = ServiceBuilder::new();
     match side {

@@ -25,7 +25,7 @@ use tower::{Service, ServiceExt};
 use crate::{
     bare::Body,
     load::Case,
-    sides::{self, Side, Visit},
+    sides::{self, Auth, Side, Visit},
 };
 
 /// The sides that are compared over a wire.
@@ -162,15 +162,9 @@ impl Burst {
         let runtime = runtime();
         let worker = {
             let _inside = runtime.enter();
-            let token = Case::COMMON.token();
+            let auth = Auth::new(&Case::COMMON.token(), server.uri());
             let visitor = Workers(server.uri().clone());
-            sides::over(
-                side,
-                &token,
-                client(),
-                client::<ReplayBody<Body>>(),
-                visitor,
-            )
+            sides::over(side, &auth, client(), client::<ReplayBody<Body>>(), visitor)
         };
         Self { runtime, worker }
     }
