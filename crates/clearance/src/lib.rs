@@ -97,6 +97,7 @@
 //! | request replayed after a refusal | debug | `uri.path` |
 //! | 401 returned, 403 | warn | `correlation_id`, `why` or `scope` |
 //! | held, released, retried | debug | `key`, `status`, `wait_ms`, `attempt` |
+//! | paced (the learned rate has changed by a tenth) | debug | `key`, `rate` (calls a second) |
 //! | gave up | warn | the same, and `reason` |
 //!
 //! # Features
