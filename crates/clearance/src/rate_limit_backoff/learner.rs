@@ -186,7 +186,9 @@ impl Learner {
         };
         let steady = self.knows != Knows::Nothing && rate > 0.8 * self.refused;
         self.refused = self.rate;
-        self.rate = rate.clamp(BOTTOM, self.most);
+        // After the pause one is allowed, or it would have been longer.
+        let bottom = pause.max(0.001).recip().clamp(BOTTOM, self.most);
+        self.rate = rate.max(bottom).min(self.most);
         self.pause = pause.clamp(1.0, 60.0);
         let first = FIRST_HOLD * self.pause;
         if by_trying {
@@ -318,6 +320,17 @@ mod tests {
         assert_eq!(drive.refused(SECOND), 1.0, "once");
         drive.pass(0.3, true);
         assert!(drive.refused(SECOND) < 0.8, "but not twice in a row");
+    }
+
+    /// A server that refuses every call once, however slowly they come.
+    #[test]
+    fn it_never_falls_below_what_a_pause_promises() {
+        let mut drive = Drive::new(None);
+        for _ in 0..100 {
+            drive.pass(0.6, true);
+            drive.refused(SECOND / 10);
+        }
+        assert!(drive.rate() >= 10.0, "{}", drive.rate());
     }
 
     #[test]
