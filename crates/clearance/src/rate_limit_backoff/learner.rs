@@ -21,7 +21,7 @@ const BETWEEN: f64 = 0.4;
 /// What is kept of a rate that was found to be too much by little and little.
 const CUT: f64 = 0.955;
 /// How long a rate is kept before more is tried, at first in pauses, then three times as long each time, up to 30 s.
-const FIRST_HOLD: f64 = 2.0;
+const FIRST_HOLD: f64 = 1.5;
 const HOLD_GROWTH: f64 = 3.0;
 const LONGEST_HOLD: f64 = 30.0;
 /// How much more is tried a second: at first, where the limit was once seen, where it was never seen to be, and at most
@@ -298,7 +298,7 @@ mod tests {
             assert!((0.9..0.96).contains(&less), "{less}");
             holds.push(drive.learner.hold);
         }
-        assert_eq!(holds, [2.0, 6.0, 18.0, 30.0, 30.0]);
+        assert_eq!(holds, [1.5, 4.5, 13.5, 30.0, 30.0]);
         // Nothing is tried before, nor while no call is held.
         let rate = drive.rate();
         drive.pass(29.0, true);

@@ -50,7 +50,7 @@
 //! 5. **Calls leave one by one, in the order of their arrival, at the rate that the key was found to allow.** After the
 //!    first 429 that is 15 calls a second, and three times as many every second while calls are held: those before it are
 //!    not counted, as that would cost every call. From the second 429 on it lies between what got through since the pause
-//!    before, pauses included, and what was refused. It is kept for two pauses; then a little more is tried, only while
+//!    before, pauses included, and what was refused. It is kept for one and a half pauses; then a little more is tried, only while
 //!    calls are held; that is refused in time, and then 5 % less are kept for longer, up to 30 s. Nothing
 //!    but 429s, their `Retry-After` and the calls that got through is needed for that; the `RateLimit` and
 //!    `RateLimit-Policy` fields (draft-ietf-httpapi-ratelimit-headers) of replies that arrive while a limit is in sight

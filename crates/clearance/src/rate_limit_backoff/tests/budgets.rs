@@ -118,7 +118,7 @@ fn of_too_many_calls_as_many_succeed_as_can_and_the_others_are_told_early() {
         let (done, refused, latest) = field.open_loop(seed, 200.0, 20, 30 * SECOND);
         assert_eq!(done + refused, 4000);
         // 2020 are possible. Learning what the limit is takes as many as five seconds do.
-        assert!(done >= 1760, "{done} of 4000");
+        assert!(done >= 1800, "{done} of 4000");
         assert!(latest <= 31.0, "{latest}");
     }
 }
