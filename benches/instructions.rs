@@ -71,7 +71,8 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    let mut limits = Limits::read("instructions", 1.03);
+    // Compilers and the memory functions of the C library differ from machine to machine by some per cent.
+    let mut limits = Limits::read("instructions", 1.1);
     for (of_case, counts) in all()
         .chunks(Side::ALL.len())
         .zip(counts.chunks(Side::ALL.len()))
