@@ -141,7 +141,7 @@ proptest! {
             let (mut old, mut old_sent) = (std::mem::replace(&mut sending, again), std::mem::take(&mut sent));
             // What is still to be sent of the old one may be asked for at any time.
             if !std::mem::take(&mut over) {
-                over_late(&mut old, &mut old_sent, late);
+                old_sent.poll(&mut old, late);
                 earlier.push((old, old_sent));
             }
         }
@@ -161,10 +161,6 @@ proptest! {
         let lost = kept[0].again().is_none();
         prop_assert_eq!(lost, whole.error.is_some() || whole.data.len() > most || (lost && most < 20 * 32));
     }
-}
-
-fn over_late(old: &mut ReplayBody<Script>, sent: &mut Sent, polls: usize) {
-    sent.poll(old, polls);
 }
 
 #[test]
