@@ -9,27 +9,32 @@ use tokio::time::Instant;
 
 use super::pace::Speed;
 
-/// Calls a second to begin with where nothing is known: three times the lowest limit in wide use.
-pub(super) const START: f64 = 15.0;
+/// Calls a second to begin with where nothing is known: four times the lowest limit in wide use.
+pub(super) const START: f64 = 20.0;
 /// By what the rate grows in a second until it is refused.
-const RISE: f64 = 3.0;
+const RISE: f64 = 2.0;
 /// Beyond this a rate is no restriction. None below the other is learned: a single call is to tell again soon.
 const TOP: f64 = 1e6;
 const BOTTOM: f64 = 0.02;
 /// Where the limit is taken to be, from what got through (0) to what was refused (1), after a pause of a second.
-const BETWEEN: f64 = 0.4;
+const BETWEEN: f64 = 0.35;
 /// What is kept of a rate that was found to be too much by little and little.
 const CUT: f64 = 0.955;
-/// How long a rate is kept before more is tried, at first in pauses, then three times as long each time, up to 30 s.
-const FIRST_HOLD: f64 = 1.5;
-const HOLD_GROWTH: f64 = 3.0;
+/// How long a rate is kept before more is tried, at first in pauses, then five times as long, up to 30 s.
+const FIRST_HOLD: f64 = 2.0;
+const HOLD_GROWTH: f64 = 5.0;
 const LONGEST_HOLD: f64 = 30.0;
 /// How much more is tried a second: at first, where the limit was once seen, where it was never seen to be, and at most
 /// near the last refusal and far beyond it. It doubles every two pauses.
 const PROBE: f64 = 0.005;
-const UNSURE_PROBE: f64 = 0.02;
-const NEAR_PROBE: f64 = 0.03;
+const UNSURE_PROBE: f64 = 0.015;
+const NEAR_PROBE: f64 = 0.015;
 const FAR_PROBE: f64 = 0.16;
+/// Below this share of what was refused last a rate is a guess, and more is tried sooner: so much at most.
+const GUESS: f64 = 0.85;
+const GUESS_PROBE: f64 = 0.08;
+/// A limit is noticed late: when what may be sent at once is used up, after so many seconds.
+const NOTICED: f64 = 1.5;
 /// A refusal within so many seconds after a pause may mean that the pause was too short.
 const SOON: f64 = 0.5;
 /// From so long a pause on it is a window's, and restores the limit whole.
@@ -150,12 +155,15 @@ impl Learner {
         if trying < 0.0 {
             return 0.0;
         }
-        let first = if self.knows == Knows::Well {
+        let is_guess = self.rate < GUESS * self.refused;
+        let first = if self.knows == Knows::Well && !is_guess {
             PROBE
         } else {
             UNSURE_PROBE
         };
-        let most = if self.rate < 1.1 * self.refused {
+        let most = if is_guess {
+            GUESS_PROBE
+        } else if self.rate < 1.1 * self.refused {
             NEAR_PROBE
         } else {
             FAR_PROBE
@@ -178,8 +186,7 @@ impl Learner {
         // Kept for long, and a little more was too much?
         let by_trying = self.knows != Knows::Nothing && self.kept > self.hold && pause < WINDOW;
         let rate = if by_trying {
-            // It is noticed late: when what may be sent at once is used up.
-            self.rate * CUT / (1.0 + self.probe()).powf(1.5)
+            self.rate * CUT / (1.0 + self.probe()).powf(NOTICED)
         } else {
             // The longer a pause is, the more of the limit it restores, and the nearer is the limit to that.
             least + (self.rate - least).max(0.0) * BETWEEN / pause.max(1.0)
@@ -262,7 +269,7 @@ mod tests {
         assert_eq!(drive.rate(), START);
         drive.pass(1.0, true);
         let risen = drive.rate() / START;
-        assert!((2.8..=3.4).contains(&risen), "{risen}");
+        assert!((1.9..=2.2).contains(&risen), "{risen}");
         assert_eq!(drive.learner.learned(), None);
         drive.refused(SECOND);
         assert!(drive.learner.learned().is_some());
@@ -298,7 +305,7 @@ mod tests {
             assert!((0.9..0.96).contains(&less), "{less}");
             holds.push(drive.learner.hold);
         }
-        assert_eq!(holds, [1.5, 4.5, 13.5, 30.0, 30.0]);
+        assert_eq!(holds, [2.0, 10.0, 30.0, 30.0, 30.0]);
         // Nothing is tried before, nor while no call is held.
         let rate = drive.rate();
         drive.pass(29.0, true);

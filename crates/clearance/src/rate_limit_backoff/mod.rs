@@ -48,11 +48,11 @@
 //! 4. **A 429 of a call that was sent before the pause began** is no new evidence: it lengthens the pause if it states
 //!    a longer time, and nothing else.
 //! 5. **Calls leave one by one, in the order of their arrival, at the rate that the key was found to allow.** After the
-//!    first 429 that is 15 calls a second, and three times as many every second while calls are held: those before it are
+//!    first 429 that is 20 calls a second, and twice as many every second while calls are held: those before it are
 //!    not counted, as that would cost every call. From the second 429 on it lies between what got through since the pause
-//!    before, pauses included, and what was refused. It is kept for one and a half pauses; then a little more is tried, only while
-//!    calls are held; that is refused in time, and then 5 % less are kept for longer, up to 30 s. Nothing
-//!    but 429s, their `Retry-After` and the calls that got through is needed for that; the `RateLimit` and
+//!    before, pauses included, and what was refused. It is kept for two pauses; then a little more is tried, only
+//!    while calls are held; that is refused in time, and then 5 % less are kept for longer, up to 30 s.
+//!    Nothing but 429s, their `Retry-After` and the calls that got through is needed for that; the `RateLimit` and
 //!    `RateLimit-Policy` fields (draft-ietf-httpapi-ratelimit-headers) of replies that arrive while a limit is in sight
 //!    are kept to as well. A limit that was not felt for five minutes is forgotten. One that is known from the start is
 //!    given by [`quota`](RateLimitBackoffLayer::quota). A refused call keeps its place, unless nothing has got through
@@ -64,7 +64,7 @@
 //!    `grpc-timeout`); when the call was sent five times and is refused while others get through; when 1024 calls of the
 //!    key are held; when its body cannot be sent a second time. A call that has no reply to return, since it was held
 //!    before it was sent or its turn moved on, fails with [`RateLimited`]: on arrival if it is clear then, else within a
-//!    second of it. A rate is learned to a tenth, so nine tenths of a wait in line count as clear.
+//!    second of it. A rate may be learned too low by a fifth, so four fifths of a wait in line count as certain.
 //! 8. **gRPC** says it in the fields of a reply without messages: `RESOURCE_EXHAUSTED` with a `grpc-retry-pushback-ms`
 //!    that is not negative is a limit, and that is its wait (0: as if none were stated). Without one it may be about the
 //!    size of a message: `classify_with` can take it for a limit all the same. What is sent after a wait tells the server

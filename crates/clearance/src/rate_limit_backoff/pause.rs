@@ -26,7 +26,7 @@ const FIRST_STEP: Duration = Duration::from_secs(1);
 const LAST_STEP: Duration = Duration::from_secs(60);
 /// So long after a limit was last felt it is remembered: calls are paced and counted.
 const FORGET_AFTER: Duration = Duration::from_secs(300);
-/// What part of a wait in line is certain: a rate is learned to a tenth or so.
+/// What part of a wait in line is certain: a rate may be learned too low by so much.
 const SURE: f64 = 0.8;
 /// How long a call waits at most before it looks whether its turn comes too late for it by now.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
