@@ -1,6 +1,7 @@
 //! Who gets how much of a limited rate through? All rivals against the same limiters, on loopback sockets.
 //!
-//! `cargo bench -p benches --features rivals --bench backoff` fills `backoff.md` and `plots/`. With `-- --test` every
+//! `cargo bench -p benches --features rivals --bench backoff` fills its section of
+//! `README.md` and `plots/`. With `-- --test` every
 //! run lasts a second and nothing is written; with `-- --rival NAME` or `-- --row NAME` only those are run.
 
 #![allow(missing_docs, unreachable_pub, reason = "no library")]
@@ -20,12 +21,16 @@ mod table;
 
 use std::{fs, path::Path, sync::Arc};
 
+use benches::{circumstances::circumstances, section};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use self::{rivals::Rival, runs::Run};
 
 /// So many runs at a time: they mostly sleep.
 const AT_A_TIME: usize = 24;
+
+const HEAD: &str = "By `cargo bench -p benches --features rivals --bench backoff`: 64 callers, 64 or 200 calls a second \
+in all, round trips of 5 and 50 ms, on loopback sockets; one rival after the other.";
 
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -87,7 +92,12 @@ fn write(done: &[(Run, runs::Outcome)], text: &str) -> std::io::Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let plots = here.join("plots");
     fs::create_dir_all(&plots)?;
-    fs::write(here.join("backoff.md"), text)?;
+    let readme = fs::read_to_string(here.join("README.md"))?;
+    let text = format!("{HEAD}\n\n{}\n\n{text}", circumstances());
+    fs::write(
+        here.join("README.md"),
+        section::put(&readme, section::BACKOFF, &text),
+    )?;
     for rival in Rival::ALL.iter().chain([&Rival::Quota]) {
         let main = |(run, _): &&(Run, runs::Outcome)| run.rival == *rival && run.main;
         if let Some((run, result)) = done.iter().find(main) {

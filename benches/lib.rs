@@ -6,6 +6,7 @@
 
 pub mod bare;
 pub mod callgrind;
+pub mod circumstances;
 pub mod figures;
 pub mod goals;
 pub mod limits;
@@ -13,6 +14,7 @@ pub mod load;
 pub mod plot;
 #[cfg(feature = "rivals")]
 pub mod rivals;
+pub mod section;
 pub mod sides;
 pub mod textbook;
 pub mod wire;

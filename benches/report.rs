@@ -15,10 +15,12 @@ use std::{
 };
 
 use benches::{
+    circumstances::{circumstances, said},
     figures::{self, Figure},
     goals::{Bound, Figures, Goal, goals},
     load::Case,
     plot::{Bar, bars},
+    section,
     sides::Side,
     wire,
 };
@@ -153,8 +155,10 @@ fn readme(figures: &Figures, scratch: &Path) -> String {
     text += &loopback(figures);
     text += &peers(figures);
     text += &profiles(scratch);
-    if here("backoff.md").exists() {
-        text += "\n## Backoff\n\nWhat the shared pause does under a rate limit is in [backoff.md](backoff.md).\n";
+    // Filled by a benchmark of its own.
+    let before = fs::read_to_string(here("README.md")).unwrap_or_default();
+    if let Some(section) = section::of(&before, section::BACKOFF) {
+        text += &format!("\n{section}");
     }
     text + LIMITS
 }
@@ -178,58 +182,6 @@ with 10 % of slack.\n\
 * The service behind the layers answers at once and is not inlined; requests are made beforehand and dropping them is counted.\n\
 * Over the wire, the number of polls depends on what has arrived: the spread of the rounds is told beside it.\n\
 * Loopback has no TLS and no distance: over a real network all of this is a smaller part of the whole.\n";
-
-fn circumstances() -> String {
-    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name"));
-    let cpu = cpu.map_or("unknown", |name| name.trim_start_matches([' ', '\t', ':']));
-    let cores = std::thread::available_parallelism().map_or(0, Into::into);
-    let lock = fs::read_to_string(here("../Cargo.lock")).unwrap_or_default();
-    let version = |name: &str| {
-        let entry = format!("name = \"{name}\"\nversion = \"");
-        let versions = lock
-            .match_indices(&entry)
-            .filter_map(|(at, _)| lock[at + entry.len()..].split('"').next());
-        format!("{name} {}", versions.last().unwrap_or("?"))
-    };
-    let names = [
-        "http",
-        "tower",
-        "tower-http",
-        "tokio",
-        "hyper",
-        "hyper-util",
-        "reqwest",
-        "gungraun",
-    ];
-    let versions = names.map(version).join(", ");
-    format!(
-        "{}; commit {}; {cpu}, {cores} cores, {}; {}; {}; {versions}.",
-        said("date", &["-u", "+%F"]),
-        said(
-            "git",
-            &[
-                "-C",
-                env!("CARGO_MANIFEST_DIR"),
-                "describe",
-                "--always",
-                "--dirty"
-            ]
-        ),
-        said("uname", &["-sr"]),
-        said("rustc", &["--version"]),
-        said("valgrind", &["--version"]),
-    )
-}
-
-fn said(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program).args(args).output();
-    let text = output.map_or_else(
-        |_| format!("no {program}").into_bytes(),
-        |output| output.stdout,
-    );
-    String::from_utf8_lossy(&text).trim().to_owned()
-}
 
 fn number_of(value: f64) -> String {
     let digits = match value.abs() {
