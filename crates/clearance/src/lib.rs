@@ -113,6 +113,9 @@ pub mod composing;
     feature = "rate-limit-backoff"
 ))]
 mod grpc;
+#[cfg(test)]
+#[cfg(clearance_model)]
+mod model;
 #[cfg(any(feature = "skew-auth", feature = "rate-limit-backoff"))]
 mod origin;
 #[cfg(feature = "rate-limit-backoff")]
@@ -126,6 +129,8 @@ pub mod retry_401;
 mod server_clocks;
 #[cfg(feature = "skew-auth")]
 pub mod skew_auth;
+#[cfg(any(feature = "skew-auth", feature = "rate-limit-backoff"))]
+mod sync;
 #[cfg(feature = "skew-auth")]
 mod token_cache;
 mod waited;

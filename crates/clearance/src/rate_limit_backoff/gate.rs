@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use super::{
     signal::Signal,
     status::KeyStatus,
 };
+use crate::sync::Mutex;
 
 pub(super) struct Gate {
     key: Key,

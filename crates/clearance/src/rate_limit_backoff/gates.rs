@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use super::{
     signal::{Sight, Signal},
     status::Status,
 };
+use crate::sync::{Mutex, MutexGuard};
 
 /// How many keys have a gate of their own. Those beyond share one.
 const MOST_KEYS: usize = 1024;

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -18,7 +18,7 @@ use super::{
     service::{Core, RateLimitBackoff},
     status::Status,
 };
-use crate::origin::origin;
+use crate::{origin::origin, sync::Mutex};
 
 /// Waits out rate limits, all callers together. See the [module](super) for what it does and when.
 ///

@@ -175,4 +175,8 @@ pub use self::{
 };
 
 #[cfg(test)]
+#[cfg(clearance_model)]
+mod model;
+#[cfg(test)]
+#[cfg(not(clearance_model))]
 mod tests;

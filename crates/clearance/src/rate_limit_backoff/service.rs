@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fmt, mem,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll},
 };
 
@@ -12,7 +12,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{call::Call, future::ResponseFuture, gate::Seat, gates::Gates, layer::Rules};
-use crate::Replay;
+use crate::{Replay, sync::Mutex};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 

@@ -1,6 +1,8 @@
 //! All that the hot path looks at.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+
+use crate::sync::AtomicU64;
 
 /// How many keys are limited, and how many rounds of refusals have begun, in one word.
 #[derive(Debug, Default)]

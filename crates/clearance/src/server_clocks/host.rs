@@ -1,12 +1,6 @@
 //! The clock of one API host.
 
-use std::{
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use clearance_core::clock::{
     ClockAnchor, Observation, OffsetInterval, ServerClock, WallClock, date_fingerprint,
@@ -15,6 +9,7 @@ use http::{HeaderMap, header::DATE};
 use tokio::time::Instant;
 
 use super::{Sending, lock, paced::Paced};
+use crate::sync::{AtomicU64, Mutex};
 
 pub(crate) struct Host {
     name: String,

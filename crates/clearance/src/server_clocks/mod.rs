@@ -8,7 +8,7 @@ mod paced;
 mod warning;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, OnceLock, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -21,7 +21,10 @@ use tokio::time::Instant;
 
 pub(crate) use self::host::Host;
 use self::{paced::Paced, warning::Warned};
-use crate::origin::origin;
+use crate::{
+    origin::origin,
+    sync::{Mutex, MutexGuard},
+};
 
 /// A moment on both local clocks, such as when a request was sent.
 #[derive(Clone, Copy, Debug)]

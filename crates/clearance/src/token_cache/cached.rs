@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::{Duration, SystemTime},
 };
 
@@ -14,7 +11,7 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::{Born, Life, Minted};
-use crate::server_clocks::ServerClocks;
+use crate::{server_clocks::ServerClocks, sync::AtomicU64};
 
 /// A token, its life, and where it was accepted.
 pub(crate) struct CachedToken {

@@ -42,4 +42,7 @@ pub(crate) use self::{
 };
 
 #[cfg(test)]
+#[cfg(clearance_model)]
+mod model;
+#[cfg(test)]
 mod tests;

@@ -3,13 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use clearance_core::{Token, TokenError, TokenErrorKind, TokenSource};
-use tokio::{
-    runtime::Handle,
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{Instrument, info_span};
 
 use super::{Order, REFRESH_DEADLINE, Shared, Ticket};
+use crate::sync::Handle;
 
 /// How long a throttled source is left alone between two attempts if it does not say.
 const THROTTLED: Duration = Duration::from_secs(5);
@@ -35,7 +33,9 @@ pub(super) fn spawn(shared: Arc<Shared>, order: Order) {
 }
 
 async fn run(seat: Seat, order: Order) {
-    let deadline = Instant::now() + REFRESH_DEADLINE;
+    let Some(deadline) = seat.shared.refresh_begins(seat.ticket) else {
+        return;
+    };
     let attempts = attempts(&seat.shared, order.attempts, deadline);
     let outcome = timeout_at(deadline, attempts).await.unwrap_or_else(|_| {
         Err(TokenError::unavailable(format!(

@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -23,7 +20,10 @@ use tokio::{
 use super::{
     Answer, Born, CachedToken, Margins, Minted, Ticket, TokenCache, UNLIMITED, Waiting, refresh,
 };
-use crate::server_clocks::{ServerClocks, lock};
+use crate::{
+    server_clocks::{ServerClocks, lock},
+    sync::{AtomicBool, Mutex},
+};
 
 pub(crate) struct Shared {
     source: AnyTokenSource,
@@ -139,6 +139,10 @@ impl Shared {
     }
 
     // ===== the refresh =====
+
+    pub(super) fn refresh_begins(self: &Arc<Self>, ticket: Ticket) -> Option<Instant> {
+        self.with(|cache, now| cache.begins(now, ticket))
+    }
 
     pub(super) fn refresh_ended(
         self: &Arc<Self>,

@@ -21,7 +21,7 @@ use super::{
 pub(crate) const REFRESH_DEADLINE: Duration = Duration::from_secs(15);
 
 /// A refresh of which nothing was heard for this long sits in a runtime that nobody drives.
-const ABANDONED: Duration = Duration::from_secs(16);
+pub(super) const ABANDONED: Duration = Duration::from_secs(16);
 
 /// One token, shared by all callers.
 #[derive(Debug)]
@@ -260,6 +260,14 @@ impl TokenCache {
             attempts,
         });
         self.tickets
+    }
+
+    /// The task of a refresh begins, in a busy runtime perhaps late. Until when it may ask; `None`: its place is taken.
+    pub(crate) fn begins(&mut self, now: Instant, ticket: Ticket) -> Option<Instant> {
+        let flight = self.in_flight.as_mut();
+        let own = flight.filter(|flight| flight.ticket == ticket)?;
+        own.started = now;
+        Some(now + REFRESH_DEADLINE)
     }
 
     /// The refresh to start now, if one was decided on.

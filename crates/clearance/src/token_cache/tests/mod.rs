@@ -2,6 +2,8 @@
 
 mod clocks;
 mod life;
+mod orders;
+mod refreshes;
 mod refusals;
 mod trials;
 
