@@ -4,10 +4,10 @@ mod support;
 
 use std::time::Duration;
 
-use clearance::TokenError;
+use clearance::{Audience, TokenError, token_source_fn};
 use clearance_test::{ScriptedSource, Step};
 use support::{Api, MINUTE, SECOND, callers, get, stack};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 
 #[tokio::test(start_paused = true)]
@@ -56,6 +56,24 @@ async fn an_issuer_that_is_down_for_a_minute_is_not_hammered_and_callers_learn_a
             .collect();
         assert!(!later.is_empty() && later.iter().all(|call| call.status() == Some(200)));
     }
+}
+
+/// Found by the fault matrix: two attempts of 7 s, and 15 s are over in the third.
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_hangs_is_named_when_its_refresh_is_cut_off() {
+    let source = token_source_fn(Audience::any(), || async {
+        sleep(7 * SECOND).await;
+        let endpoint = "https://login.example.com/oauth/token".parse().unwrap();
+        Err(TokenError::unavailable("no answer within 7s").at(&endpoint))
+    });
+    let (_, stack) = stack(source, Api::new(|_, _| 200).service());
+    let began = Instant::now();
+    let error = stack.oneshot(get()).await.unwrap_err();
+    assert_eq!(began.elapsed(), 15 * SECOND);
+    assert_eq!(
+        error.to_string(),
+        "no token to be had from https://login.example.com/oauth/token: no answer within 7s"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -129,18 +129,22 @@ impl Authority {
         roots
     }
 
+    /// TLS for clients that trust this authority and no other.
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(self.roots())
+            .with_no_client_auth()
+    }
+
     /// A client that trusts this authority and no other.
     pub(crate) fn client<B>(&self, protocol: Protocol) -> TlsClient<B>
     where
         B: Body<Data: Send> + Send,
     {
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(self.roots())
-            .with_no_client_auth();
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(config)
+            .with_tls_config(self.client_config())
             .https_only();
         let connector = match protocol {
             Protocol::Http1 => connector.enable_http1().build(),
@@ -149,6 +153,21 @@ impl Authority {
         Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(connector)
+    }
+}
+
+impl Identity {
+    /// TLS for servers. They speak h2 with clients that offer it.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![self.certificate.clone()], PrivateKeyDer::from(key))
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        TlsAcceptor::from(Arc::new(config))
     }
 }
 
@@ -176,16 +195,7 @@ impl Server {
         F: Future<Output = Response<B>> + Send + 'static,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let key = PrivatePkcs8KeyDer::from(identity.key.serialize_der());
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![identity.certificate.clone()], PrivateKeyDer::from(key))
-            .unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-
+        let acceptor = identity.acceptor();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let counts = Arc::new(Counts::default());

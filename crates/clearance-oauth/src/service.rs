@@ -3,19 +3,22 @@
 use std::{
     error::Error,
     future::{Future, poll_fn},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use tokio::time::Instant;
+use http_body_util::{BodyExt, Collected, Full, LengthLimitError, Limited};
+use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
 use self::sealed::{Failure, RawReply};
 
 /// The most that is read of an answer, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
+/// How long the body of a refusal is waited for: it is for people.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -58,10 +61,16 @@ where
         let response = self.call(request).await.map_err(Failure::of)?;
         let received = Instant::now().into_std();
         let (head, body) = response.into_parts();
-        let body = match Limited::new(body, LONGEST_ANSWER).collect().await {
-            Ok(body) => Some(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => None,
-            Err(error) => return Err(Failure(error)),
+        let body = Limited::new(body, LONGEST_ANSWER).collect();
+        let body = if is_told_by_its_head(head.status) {
+            let body = timeout(PATIENCE, body).await;
+            body.ok().and_then(Result::ok).map(Collected::to_bytes)
+        } else {
+            match body.await {
+                Ok(body) => Some(body.to_bytes()),
+                Err(error) if error.is::<LengthLimitError>() => None,
+                Err(error) => return Err(Failure(error)),
+            }
         };
         Ok(RawReply {
             status: head.status,
@@ -71,6 +80,11 @@ where
             received,
         })
     }
+}
+
+/// To be asked less, or the issuer's own trouble. Lost with its body, its `Retry-After` would not be kept to.
+fn is_told_by_its_head(status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
 pub(crate) mod sealed {
@@ -86,7 +100,7 @@ pub(crate) mod sealed {
     pub struct RawReply {
         pub(crate) status: StatusCode,
         pub(crate) headers: HeaderMap,
-        /// `None`: longer than is read.
+        /// `None`: longer than is read, or not to be had where the head tells enough.
         pub(crate) body: Option<Bytes>,
         /// Just before the request was given to the ready service.
         pub(crate) sent: Instant,

@@ -140,6 +140,33 @@ async fn an_attempt_ends_after_seven_seconds_wherever_it_hangs() {
     assert_eq!(begun.elapsed(), Duration::from_millis(250));
 }
 
+/// Found by the fault matrix: a throttle whose body hung or was cut was asked again at once.
+#[tokio::test(start_paused = true)]
+async fn a_throttle_is_known_by_its_head_whatever_becomes_of_its_body() {
+    for (status, end) in [
+        (429, End::Never),
+        (429, End::Cut),
+        (503, End::Never),
+        (503, End::Cut),
+    ] {
+        let client = service_fn(move |_: Request<Full<Bytes>>| async move {
+            let body = Chunks {
+                left: 1,
+                size: 10,
+                end,
+                given: Arc::default(),
+            };
+            let reply = Response::builder().status(status);
+            Ok::<_, Infallible>(reply.header("retry-after", "30").body(body).unwrap())
+        });
+        let begun = Instant::now();
+        let error = Exchange::new(client).document(&url()).await.unwrap_err();
+        let retry_after = Some(Duration::from_secs(30));
+        assert_eq!(error.kind(), TokenErrorKind::Throttled { retry_after });
+        assert!(begun.elapsed() <= Duration::from_secs(1), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_certificate_is_not_asked_for_twice() {
     for (text, retried) in [

@@ -36,21 +36,26 @@ async fn run(seat: Seat, order: Order) {
     let Some(deadline) = seat.shared.refresh_begins(seat.ticket) else {
         return;
     };
-    let attempts = attempts(&seat.shared, order.attempts, deadline);
+    let mut failure = None;
+    let attempts = attempts(&seat.shared, order.attempts, deadline, &mut failure);
     let outcome = timeout_at(deadline, attempts).await.unwrap_or_else(|_| {
-        Err(TokenError::unavailable(format!(
-            "the source gave no answer within {} s",
-            REFRESH_DEADLINE.as_secs()
-        )))
+        // What an earlier attempt met names who does not answer, and why.
+        Err(failure.unwrap_or_else(|| {
+            TokenError::unavailable(format!(
+                "the source gave no answer within {} s",
+                REFRESH_DEADLINE.as_secs()
+            ))
+        }))
     });
     seat.end(outcome);
 }
 
-/// The token, and when it was asked for.
+/// The token, and when it was asked for. `failure` is what the attempt before met.
 async fn attempts(
     shared: &Shared,
     allowed: u32,
     deadline: Instant,
+    failure: &mut Option<TokenError>,
 ) -> Result<(Token, Instant), TokenError> {
     let mut attempt = 1;
     loop {
@@ -75,6 +80,7 @@ async fn attempts(
             return Err(error);
         }
         tracing::debug!(attempt, %error, pause_ms = pause.as_millis() as u64, "token request failed, trying again");
+        *failure = Some(error);
         sleep(pause).await;
         attempt += 1;
     }
