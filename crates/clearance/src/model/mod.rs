@@ -105,6 +105,8 @@ fn play<S: Scheduler + 'static>(
         };
         let _time = world.runtime.enter();
         scene(&world);
+        // What is still under way would go on without a clock.
+        shut_down();
     })
 }
 

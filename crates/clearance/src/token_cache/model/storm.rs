@@ -60,9 +60,12 @@ fn in_a_storm_every_caller_gets_an_outcome_and_no_newer_token_is_lost() {
             }
             outcome(call)
         };
-        // The first one may still hear of a refresh that hung in the storm.
-        let _ = after();
-        assert_eq!(after(), Ok(200));
+        // One may still hear of a refresh that hung in the storm, or of its own, if that is not polled for 15 s.
+        let mut outcomes = (0..8).map(|_| after());
+        assert!(
+            outcomes.any(|outcome| outcome == Ok(200)),
+            "it never recovers"
+        );
     });
     seen.must_include(["200", "401", "denied", "panicked", "hung", "vanished"]);
 }
