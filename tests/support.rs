@@ -160,6 +160,12 @@ impl Good {
         *self.0.lock().unwrap() = HashMap::from([(token.to_owned(), Instant::now())]);
     }
 
+    /// And this one as well.
+    pub(crate) fn also(&self, token: &str) {
+        let mut good = self.0.lock().unwrap();
+        good.insert(token.to_owned(), Instant::now());
+    }
+
     pub(crate) fn status(&self, token: &str) -> u16 {
         if self.0.lock().unwrap().contains_key(token) {
             200

@@ -224,13 +224,21 @@ impl OriginSlot {
 
 impl InvalidOrigin {
     fn new(text: &str, reason: &'static str) -> Self {
-        // What is before an `@` may be a password.
-        let text = text.rsplit('@').next().unwrap_or_default();
         Self {
-            text: crate::redact::printable(text, 100),
+            text: crate::redact::printable(presentable(text), 100),
             reason,
         }
     }
+}
+
+/// Of an address without what may be a password, before an `@`, or a key, in the query.
+fn presentable(text: &str) -> &str {
+    let (address, rest) = text.split_at(text.find(['?', '#']).unwrap_or(text.len()));
+    if rest.contains('@') {
+        // That may be a password with a `?` in it, of which half would be shown.
+        return "…";
+    }
+    address.rsplit('@').next().unwrap_or_default()
 }
 
 impl fmt::Display for InvalidOrigin {

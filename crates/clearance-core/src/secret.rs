@@ -44,3 +44,17 @@ impl fmt::Debug for Secret {
         f.write_str("Secret(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zeroize::ZeroizeOnDrop;
+
+    use super::*;
+
+    #[test]
+    fn what_holds_the_text_overwrites_it() {
+        fn overwrites(_: &impl ZeroizeOnDrop) {}
+        let Secret(text) = Secret::from("s3cr3t");
+        overwrites(&text);
+    }
+}

@@ -74,7 +74,7 @@ impl TokenAnswer {
                 TokenError::malformed("there is no `access_token` in the answer")
             });
         };
-        must_be_bearer(document.text("token_type"), redactor)?;
+        must_be_bearer(document.text("token_type"), text, redactor)?;
         let token = Token::bearer(text)?;
         let repeated = handed_out.contains(text);
         let jwt = if reads_jwt_times {
@@ -110,12 +110,17 @@ impl TokenAnswer {
 }
 
 /// RFC 6749 §7.1: a token of a type that is not understood must not be used.
-fn must_be_bearer(token_type: Option<&str>, redactor: &Redactor) -> Result<(), TokenError> {
+fn must_be_bearer(
+    token_type: Option<&str>,
+    token: &str,
+    redactor: &Redactor,
+) -> Result<(), TokenError> {
     match token_type {
         Some(kind) if kind.eq_ignore_ascii_case("bearer") => Ok(()),
+        // An issuer that mixes up its fields repeats the token here.
         Some(kind) => Err(TokenError::malformed(format!(
             "the token type is `{}` and not `Bearer`",
-            redactor.clean(kind)
+            redactor.clean(&kind.replace(token, "[redacted]"))
         ))),
         None => Err(TokenError::malformed(
             "there is no `token_type` in the answer",

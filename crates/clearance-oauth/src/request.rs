@@ -96,7 +96,7 @@ impl TokenRequest {
                 .secret("client_secret", secret.clone()),
             ClientAuthentication::Basic => {
                 let secret_form = form_encoded(secret.expose());
-                let pair = Zeroizing::new(format!("{}:{}", *form_encoded(id), *secret_form));
+                let pair = Zeroizing::new([&form_encoded(id), ":", &secret_form].concat());
                 let credential = Secret::from(BASE64_STANDARD.encode(&*pair));
                 self.authorization = Some(basic(&credential));
                 self.hide(secret);
@@ -140,25 +140,40 @@ impl TokenRequest {
 
     fn hide(&mut self, secret: &Secret) {
         let text = secret.expose();
-        let quoted = Zeroizing::new(serde_json::Value::from(text).to_string());
-        let in_json = quoted.trim_start_matches('"').trim_end_matches('"');
         self.secrets.extend([
             secret.clone(),
             form_encoded(text).as_str().into(),
-            in_json.into(),
+            in_json(text).as_str().into(),
         ]);
     }
 }
 
 fn basic(credential: &Secret) -> HeaderValue {
-    let text = Zeroizing::new(format!("Basic {}", credential.expose()));
+    let text = Zeroizing::new(["Basic ", credential.expose()].concat());
     let mut value = HeaderValue::from_str(&text).expect("base64 is made of visible ASCII");
     value.set_sensitive(true);
     value
 }
 
+// A text that grows moves, and what it leaves behind is not overwritten: these get their room at once.
+
 fn form_encoded(text: &str) -> Zeroizing<String> {
-    Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect())
+    let mut encoded = Zeroizing::new(String::with_capacity(3 * text.len()));
+    encoded.extend(form_urlencoded::byte_serialize(text.as_bytes()));
+    encoded
+}
+
+/// As it stands between the quotes of a JSON text.
+fn in_json(text: &str) -> Zeroizing<String> {
+    let mut quoted = Zeroizing::new(Vec::with_capacity(6 * text.len() + 2));
+    // It fails for a writer that does, and for keys that are no texts.
+    let written = serde_json::to_writer(&mut *quoted, text);
+    debug_assert!(written.is_ok());
+    let quoted = std::str::from_utf8(&quoted).unwrap_or_default();
+    let text = quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    Zeroizing::new(text.unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]

@@ -194,3 +194,27 @@ mod written {
         }
     }
 }
+
+#[test]
+fn an_address_that_is_no_origin_is_shown_without_password_and_query() {
+    for (text, shown) in [
+        (
+            "https://api.example.com/v2?key=s3cret",
+            "https://api.example.com/v2",
+        ),
+        (
+            "https://api.example.com/v2#s3cret",
+            "https://api.example.com/v2",
+        ),
+        (
+            "https://user:s3cret@api.example.com/v2?key=s3cret",
+            "api.example.com/v2",
+        ),
+        ("https://api.example.com?mail=me@s3cret", "…"),
+        ("https://user:s3c?ret@api.example.com", "…"),
+    ] {
+        let error = Audience::origin(text).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("`{shown}` is")), "{error}");
+        assert!(!error.contains("s3c"), "{error}");
+    }
+}

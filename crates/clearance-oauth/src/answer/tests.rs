@@ -62,6 +62,13 @@ fn usable_tokens() {
 }
 
 #[test]
+fn a_token_that_is_repeated_as_its_type_is_not_shown() {
+    let body = r#"{"access_token": "t0k3n-7", "token_type": "JWT t0k3n-7", "expires_in": 60}"#;
+    let error = read(body).unwrap_err().to_string();
+    assert!(error.contains("`JWT [redacted]`"), "{error}");
+}
+
+#[test]
 fn unusable_answers() {
     for (body, says) in [
         ("", "not a JSON object"),
