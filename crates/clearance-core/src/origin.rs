@@ -67,6 +67,8 @@ impl<'a> Address<'a> {
             .get(host.len()..)?;
         let port = match tail.strip_prefix(':') {
             None | Some("") => None,
+            // `parse` takes a sign, too.
+            Some(port) if port.starts_with('+') => return None,
             Some(port) => Some(port.parse().ok()?),
         };
         Some(Self {
@@ -126,7 +128,8 @@ impl Origin {
         }
         let address =
             Address::new(Some(scheme), authority).ok_or("its port is not a number up to 65535")?;
-        if address.host.is_empty() {
+        // Of two dots at the end one is left, and what is shown of it would be another host.
+        if address.host.is_empty() || address.host.ends_with('.') {
             return Err("it names no host");
         }
         let host = address.host.to_ascii_lowercase();

@@ -37,11 +37,23 @@ impl Redactor {
     pub fn clean(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.secrets {
-            if text.contains(secret.expose()) {
-                text = text.replace(secret.expose(), "[redacted]");
-            }
+            take_out(secret, &mut text);
         }
-        printable(&text, LONGEST)
+        text = printable(&text, usize::MAX);
+        // With line breaks in the place of its spaces a secret is not to be seen until the text is printable.
+        let has_spaces = |secret: &&Secret| secret.expose().contains(char::is_whitespace);
+        for secret in self.secrets.iter().filter(has_spaces) {
+            let secret = printable(secret.expose(), usize::MAX);
+            take_out(&Secret::from(secret), &mut text);
+        }
+        cut(text, LONGEST)
+    }
+}
+
+fn take_out(secret: &Secret, text: &mut String) {
+    let secret = secret.expose();
+    if !secret.is_empty() && text.contains(secret) {
+        *text = text.replace(secret, "[redacted]");
     }
 }
 
@@ -55,11 +67,15 @@ pub(crate) fn printable(text: &str, longest: usize) -> String {
         }
         out.push_str(word);
     }
-    if let Some((cut, _)) = out.char_indices().nth(longest) {
-        out.truncate(cut);
-        out.push('…');
+    cut(out, longest)
+}
+
+fn cut(mut text: String, longest: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(longest) {
+        text.truncate(end);
+        text.push('…');
     }
-    out
+    text
 }
 
 #[cfg(test)]
@@ -77,6 +93,17 @@ mod tests {
     fn a_secret_within_another_leaves_no_rest() {
         let cleaned = Redactor::new(["key", "key-and-more"]).clean("got key-and-more");
         assert_eq!(cleaned, "got [redacted]");
+    }
+
+    /// Found by the fuzz target `token_answer`.
+    #[test]
+    fn a_secret_that_comes_back_over_two_lines_is_taken_out() {
+        for secret in ["pass word", "pass  word", " pass\tword"] {
+            for text in ["pass\nword", "pass\r\n\t word", "pass\u{7}word"] {
+                let cleaned = Redactor::new([secret]).clean(text);
+                assert_eq!(cleaned, "[redacted]", "{text:?}");
+            }
+        }
     }
 
     #[test]

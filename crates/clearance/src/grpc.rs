@@ -200,6 +200,42 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_timeout_is_its_count_of_its_unit(
+            count in 0_u64..100_000_000,
+            zeros in 0_usize..9,
+            (unit, nanos) in proptest::sample::select(vec![
+                ("n", 1_u128), ("u", 1_000), ("m", 1_000_000), ("S", 1_000_000_000), ("M", 60_000_000_000),
+                ("H", 3_600_000_000_000),
+            ]),
+        ) {
+            let digits = format!("{}{count}", "0".repeat(zeros));
+            let read = timeout(&fields(&[("grpc-timeout", &format!("{digits}{unit}"))]));
+            let is_legal = digits.len() <= 8;
+            let expected = is_legal.then_some(u128::from(count) * nanos);
+            prop_assert_eq!(read.map(|read| read.as_nanos()), expected, "{}{}", digits, unit);
+        }
+
+        #[test]
+        fn numbers_of_servers_are_read_or_left_alone(
+            number in prop_oneof![any::<i64>(), -100..100_000_i64],
+            text in "[ -~]{0,12}",
+        ) {
+            let pushback = |text: &str| pushback(&fields(&[("grpc-retry-pushback-ms", text)]));
+            let status = |text: &str| {
+                status(&fields(&[("content-type", "application/grpc"), ("grpc-status", text)]))
+            };
+            let small = u32::try_from(number).ok();
+            prop_assert_eq!(pushback(&number.to_string()), small.map(|ms| Duration::from_millis(ms.into())));
+            prop_assert_eq!(status(&number.to_string()), small);
+            let signed = format!("+{number}");
+            prop_assert_eq!((pushback(&signed), status(&signed)), (None, None));
+            let is_number = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+            prop_assert!(is_number || (pushback(&text).is_none() && status(&text).is_none()), "{text}");
+            let is_timeout = text.len() > 1 && text[..text.len() - 1].chars().all(|c| c.is_ascii_digit());
+            prop_assert!(is_timeout || timeout(&fields(&[("grpc-timeout", &text)])).is_none(), "{text}");
+        }
+
+        #[test]
         fn what_is_written_is_never_longer_and_hardly_shorter(nanos in any::<u64>()) {
             let left = Duration::from_nanos(nanos);
             let headers = HeaderMap::from_iter([(TIMEOUT, written(left))]);

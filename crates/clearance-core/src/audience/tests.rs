@@ -30,6 +30,8 @@ fn origins_are_compared_by_what_tells_servers_apart() {
         "https://api.example.com..",
         "https://api.example.com.evil.com/",
         "https://xapi.example.com/",
+        // Found by a property test.
+        "https://api.example.com:+443/",
         "https://api.example.com:@evil.com/",
         "https://api.example.com@evil.com/",
         "ftp://api.example.com/",
@@ -116,6 +118,9 @@ fn what_is_not_an_origin_is_refused_with_the_reason() {
         ("https://user:hunter2@api.example.com", "user information"),
         ("https://bücher.example", "xn--"),
         ("https://api.example.com:99999", "port"),
+        // Found by property tests: the second was shown as `https://api.example.com.`, another host.
+        ("https://api.example.com:+443", "port"),
+        ("https://api.example.com..", "no host"),
         ("ftp://api.example.com", "https://"),
     ] {
         let error = Audience::origin(text).unwrap_err().to_string();

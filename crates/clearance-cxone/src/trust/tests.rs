@@ -143,3 +143,98 @@ fn the_error_says_what_to_say() {
          if that is right, say trust_endpoint_host(\"gateway.example.com:8443\")"
     );
 }
+
+mod every {
+    use proptest::{prelude::*, sample::select};
+    use url::{Host, Url};
+
+    use super::*;
+
+    fn labels() -> impl Strategy<Value = String> {
+        "([a-z]([a-z0-9-]{0,6}[a-z0-9])?\\.){0,3}"
+    }
+
+    /// The same name to every server: upper case by the bits of `case`, perhaps a dot at its end.
+    fn respelled(name: &str, case: u32, dot: bool) -> String {
+        let letters = name.chars().zip(0_u32..);
+        let letters = letters.map(|(c, nth)| match case >> (nth % 32) & 1 {
+            1 => c.to_ascii_uppercase(),
+            _ => c,
+        });
+        letters.chain(dot.then_some('.')).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn host_of_nice_is_believed_however_it_is_spelled(
+            labels in labels(),
+            domain in select(NICE.to_vec()),
+            case in any::<u32>(),
+            dot in any::<bool>(),
+            port in select(vec!["", ":", ":443", ":00443"]),
+            path in "(/[a-z]{0,3}){0,2}",
+        ) {
+            let host = respelled(&format!("{labels}{domain}"), case, dot);
+            let url = format!("https://{host}{port}{path}");
+            let judged = trust("https://login.example.com").judge("it", &url);
+            prop_assert!(judged.is_ok(), "{judged:?}");
+        }
+
+        /// The suffixes are written here, and not looked up: what may be registered under them is one label.
+        #[test]
+        fn host_under_the_issuers_domain_is_believed_and_its_neighbours_are_not(
+            name in "zq[a-z]{3,8}",
+            neighbour in "zr[a-z]{3,8}",
+            labels in labels(),
+            suffix in select(vec!["com", "de", "co.uk", "com.au", "github.io", "co.jp", "test"]),
+        ) {
+            let issuer = format!("https://login.{name}.{suffix}:8443").parse().unwrap();
+            let trust = Trust::in_line_with(&issuer);
+            let judge = |host: String| trust.judge("it", &format!("https://{host}/t"));
+            let ours = judge(format!("{labels}{name}.{suffix}"));
+            prop_assert!(ours.is_ok(), "{ours:?}");
+            for other in [
+                format!("{labels}{neighbour}.{suffix}"),
+                format!("x{name}.{suffix}"),
+                format!("{name}.{suffix}.{neighbour}.com"),
+                format!("{name}.{suffix}{neighbour}"),
+                format!("{neighbour}-{name}.{suffix}"),
+                suffix.to_owned(),
+            ] {
+                prop_assert!(judge(other.clone()).is_err(), "{other}");
+            }
+        }
+
+        /// Whom a caller vouches for is that host and no other, by the reading of another parser.
+        #[test]
+        fn host_that_was_vouched_for_is_believed_exactly(
+            named in select(vec!["gateway.test", "gateway.test:8443", "10.0.0.5", "[2001:db8::1]:9"]),
+            scheme in select(vec!["https", "http"]),
+            host in select(vec![
+                "gateway.test", "Gateway.TEST.", "a.gateway.test", "gateway.test.evil.test", "xgateway.test", "10.0.0.5",
+                "10.0.5", "[2001:db8::1]", "[2001:DB8::1]", "[2001:db8:0::1]", "gateway.test@evil.test", "evil.test",
+            ]),
+            port in select(vec!["", ":443", ":8443", ":9", ":08443", ":80"]),
+        ) {
+            let mut trust = trust("https://cxone.niceincontact.com");
+            trust.extend(named).unwrap();
+            let text = format!("{scheme}://{host}{port}/t");
+            let named = Url::parse(&format!("https://{named}")).unwrap();
+            let is_named = Url::parse(&text).is_ok_and(|url| {
+                let name = |url: &Url| match url.host().unwrap() {
+                    Host::Domain(name) => name.trim_end_matches('.').to_owned(),
+                    other => other.to_string(),
+                };
+                url.scheme() == "https" && name(&url) == name(&named)
+                    && url.port_or_known_default() == named.port_or_known_default() && url.username().is_empty()
+            });
+            match trust.judge("it", &text) {
+                Ok(_) => prop_assert!(is_named, "{text} is not {named}"),
+                // An address of another spelling of its numbers is not compared.
+                Err(_) => prop_assert!(!is_named || host.contains("10.0.5") || host.contains(":0::"), "{text} is {named}"),
+            }
+        }
+    }
+}

@@ -71,6 +71,8 @@ fn number<'a>(mut parameters: impl Iterator<Item = (&'a str, &'a str)>, key: &st
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, option, prelude::*, sample::select};
+
     use super::*;
 
     fn of(fields: &[(&'static str, &str)]) -> Option<Hint> {
@@ -122,5 +124,77 @@ mod tests {
             assert_eq!(of(&[("ratelimit", value)]), None, "{value}");
         }
         assert_eq!(of(&[("x-ratelimit-remaining", "0")]), None);
+    }
+
+    /// A member: its two numbers under their names, in either order, and perhaps the unit of its quota.
+    fn member(
+        names: [&str; 2],
+        (first, second): (u32, u32),
+        unit: Option<&str>,
+        backwards: bool,
+    ) -> String {
+        let mut parameters = vec![
+            format!("{}={first}", names[0]),
+            format!("{}={second}", names[1]),
+        ];
+        parameters.extend(unit.map(|unit| format!("qu=\"{unit}\"")));
+        if backwards {
+            parameters.reverse();
+        }
+        format!("\"name\" ; {}", parameters.join(" ;"))
+    }
+
+    fn count() -> impl Strategy<Value = u32> {
+        prop_oneof![Just(0), 1..100_u32, any::<u32>()]
+    }
+
+    proptest! {
+        #[test]
+        fn of_all_that_is_told_the_tightest_counts(
+            policies in vec((count(), count(), option::of(select(vec!["requests", "content-bytes"]))), 0..4),
+            limits in vec((count(), count()), 0..4),
+            backwards in any::<bool>(),
+            in_one_field in any::<bool>(),
+        ) {
+            let policy = |(q, w, unit): &(u32, u32, _)| member(["q", "w"], (*q, *w), *unit, backwards);
+            let limit = |numbers: &(u32, u32)| member(["r", "t"], *numbers, None, backwards);
+            let written = [
+                ("ratelimit-policy", policies.iter().map(policy).collect::<Vec<_>>()),
+                ("ratelimit", limits.iter().map(limit).collect()),
+            ];
+            let mut headers = HeaderMap::new();
+            for (name, members) in written {
+                let fields = if in_one_field { vec![members.join(" , ")] } else { members };
+                for field in fields {
+                    headers.append(name, field.parse().unwrap());
+                }
+            }
+
+            let of_requests = policies.iter().filter(|(.., unit)| *unit != Some("content-bytes"));
+            let told = of_requests.map(|(q, w, _)| (*q, *w)).chain(limits.iter().copied());
+            // A rate of nothing, or of any number in no time, is no rate.
+            let rates = told.filter(|(calls, seconds)| *calls > 0 && *seconds > 0);
+            // a/b < c/d where a·d < c·b: nothing is rounded.
+            let tightest = rates.min_by(|(a, b), (c, d)| {
+                (u64::from(*a) * u64::from(*d)).cmp(&(u64::from(*c) * u64::from(*b)))
+            });
+            let empty = limits.iter().filter(|(rest, _)| *rest == 0).map(|(_, reset)| *reset).max();
+            let expected = Hint {
+                rate: tightest.map(|(calls, seconds)| f64::from(calls) / f64::from(seconds)),
+                empty_for: empty.map(|seconds| Duration::from_secs(seconds.into())),
+            };
+            prop_assert_eq!(hint(&headers).unwrap_or_default(), expected, "{:?}", headers);
+        }
+
+        #[test]
+        fn whatever_is_told_is_a_rate_and_a_time(
+            fields in vec((select(vec!["ratelimit", "ratelimit-policy"]), "[ -~]{0,30}|[qwrt0-9=;, ]{0,30}"), 0..4),
+        ) {
+            let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            if let Some(hint) = of(&fields) {
+                prop_assert!(hint.rate.is_none_or(|rate| rate.is_finite() && rate > 0.0), "{hint:?}");
+                prop_assert!(hint.empty_for.is_none_or(|time| time <= Duration::from_secs(u32::MAX.into())));
+            }
+        }
     }
 }

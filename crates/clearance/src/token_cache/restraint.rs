@@ -62,6 +62,8 @@ impl Bucket {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, option, prelude::*};
+
     use super::*;
 
     #[test]
@@ -109,5 +111,65 @@ mod tests {
         assert_eq!(taken, 6 + 5);
         let later = start + Duration::from_secs(3600);
         assert_eq!((0..10).filter(|_| bucket.take(later)).count(), 6);
+    }
+
+    proptest! {
+        #[test]
+        fn a_hold_off_is_within_its_bounds_and_grows(
+            kind in 0..4_usize,
+            wait_ms in option::of(0..10_000_000_u64),
+            nth in prop_oneof![1..12_u32, any::<u32>()],
+            chance in -0.5..1.5_f64,
+        ) {
+            let (error, first, longest) = [
+                (TokenError::unavailable(""), 1, 30),
+                (TokenError::malformed(""), 1, 30),
+                (TokenError::denied(""), 5, 60),
+                (TokenError::throttled(wait_ms.map(Duration::from_millis), ""), 5, 60),
+            ][kind].clone();
+            let held = hold_off(&error, nth, chance);
+            if let (3, Some(wait)) = (kind, wait_ms) {
+                // As long as was asked for; no shorter than a second, and no longer than an hour.
+                prop_assert_eq!(held.as_millis(), u128::from(wait.clamp(1_000, 3_600_000)));
+                return Ok(());
+            }
+            let (first, longest) = (Duration::from_secs(first), Duration::from_secs(longest));
+            prop_assert!(held >= first * 4 / 5 && held <= longest, "{held:?}");
+            prop_assert!(hold_off(&error, nth.saturating_add(1), chance) >= held);
+            prop_assert!(hold_off(&error, nth, chance + 0.1) <= held);
+            // Twice as long with each failure, until that is too long.
+            let doubled = f64::from(nth.max(1) - 1).exp2() * first.as_secs_f64();
+            let whole = doubled.min(longest.as_secs_f64());
+            prop_assert!((hold_off(&error, nth, 0.0).as_secs_f64() - whole).abs() < 1e-9);
+        }
+
+        /// Against a count of what was taken, whatever the times.
+        #[test]
+        fn no_ten_seconds_more_than_one_and_no_time_more_than_six_more(
+            gaps_ms in vec(prop_oneof![Just(0_u64), 1..3_000_u64, 9_000..11_000_u64, 0..100_000_u64], 1..120),
+        ) {
+            let mut now = Instant::now();
+            let mut bucket = Bucket::full();
+            let mut taken: Vec<Instant> = Vec::new();
+            let mut last_refused: Option<Instant> = None;
+            for gap in gaps_ms {
+                now += Duration::from_millis(gap);
+                let rested = taken.last().is_none_or(|last| now - *last >= Duration::from_secs(10));
+                if bucket.take(now) {
+                    taken.push(now);
+                    for (nth, since) in taken.iter().enumerate() {
+                        let most = 6 + (now - *since).as_secs() / 10 + 1;
+                        prop_assert!((taken.len() - nth) as u64 <= most, "{} in {:?}", taken.len() - nth, now - *since);
+                    }
+                } else {
+                    prop_assert!(!rested, "refused ten seconds after the last");
+                    prop_assert!(taken.len() >= 6, "refused before there were six");
+                    last_refused = Some(now);
+                }
+            }
+            // It fills up again, whatever was before.
+            let later = last_refused.unwrap_or(now).max(now) + Duration::from_secs(60);
+            prop_assert_eq!((0..9).filter(|_| bucket.take(later)).count(), 6);
+        }
     }
 }

@@ -79,6 +79,8 @@ impl Routes {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -125,5 +127,39 @@ mod tests {
             routes.refused(now + route as u32 * SECOND / 100, route, 1, true);
         }
         assert!(routes.0.len() <= MOST && routes.is_known(999));
+    }
+
+    proptest! {
+        /// However many routes refuse, and however often: memory is bounded, and none is left alone for longer than five
+        /// minutes, nor for a first refusal.
+        #[test]
+        fn no_route_is_left_alone_for_long(
+            // Many routes in a short time, or few in a long one.
+            calls in select(vec![(90_u64, 3_u32), (3, 400), (20, 60)]).prop_flat_map(|(routes, gap)| {
+                let usual = prop::bool::weighted(0.9);
+                vec((0..routes, 0..gap, usual, prop::bool::weighted(0.1)), 1..400)
+            }),
+        ) {
+            let mut now = Instant::now();
+            let mut routes = Routes::default();
+            let mut last = HashMap::new();
+            for (nth, (route, gap, others_accept, same_token)) in calls.into_iter().enumerate() {
+                now += gap * SECOND;
+                let id = if same_token { 1 } else { nth as u64 + 2 };
+                let is_quiet = routes.refused(now, route, id, others_accept);
+                let known_since = last.insert(route, now);
+                prop_assert!(!is_quiet || known_since.is_some(), "quiet at once");
+                // The beginning of a quiet time is itself the call that finds it.
+                let began_now = others_accept && !same_token;
+                let is_long_ago = known_since.is_some_and(|at| now - at > 300 * SECOND);
+                prop_assert!(!is_quiet || began_now || !is_long_ago, "still quiet");
+                prop_assert!(routes.0.len() <= MOST && routes.is_known(route));
+                if gap % 100 == 99 {
+                    routes.accepted(route);
+                    last.remove(&route);
+                    prop_assert!(!routes.is_known(route));
+                }
+            }
+        }
     }
 }

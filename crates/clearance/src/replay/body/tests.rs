@@ -163,6 +163,86 @@ proptest! {
     }
 }
 
+/// A body that may tell how much of it is left.
+struct Told(Script, bool);
+
+impl Body for Told {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let length = |step: &Step| match step {
+            Step::Data(data) => data.len() as u64,
+            _ => 0,
+        };
+        match self.1 {
+            true => SizeHint::with_exact(self.0.0.iter().map(length).sum()),
+            false => SizeHint::default(),
+        }
+    }
+}
+
+proptest! {
+    /// What a body tells of its length and its end, at any point of its sending, of a copy's and before either, is what
+    /// then comes.
+    #[test]
+    fn the_length_that_is_told_is_the_length_that_comes(
+        steps in steps(),
+        is_told in any::<bool>(),
+        most in 0_usize..3000,
+    ) {
+        let fails = steps.iter().any(|step| matches!(step, Step::Fail));
+        let mut sending = ReplayBody::keeping(Told(Script(steps.into()), is_told), most);
+        let mut bodies = vec![];
+        let kept = sending.again();
+        // Of the copy that is kept all is still to come, however far the sending is.
+        let mut told_by_copy = Vec::new();
+        for nth in 0..2 {
+            let (mut told, mut bytes, mut trailers) = (Vec::new(), 0_u64, false);
+            loop {
+                told.push((bytes, sending.size_hint(), sending.is_end_stream()));
+                told_by_copy.extend(kept.iter().map(|kept| (kept.size_hint(), kept.is_end_stream())));
+                match poll(&mut sending) {
+                    Poll::Pending => {}
+                    Poll::Ready(Some(Ok(frame))) => {
+                        prop_assert!(!told.last().unwrap().2, "a frame after the end");
+                        bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                        trailers |= frame.is_trailers();
+                    }
+                    Poll::Ready(end) => {
+                        prop_assert!(end.is_none() || fails);
+                        break;
+                    }
+                }
+            }
+            bodies.push((told, bytes, trailers));
+            let Some(again) = kept.as_ref().and_then(Replay::again) else { break };
+            prop_assert!(nth == 1 || !fails, "sent again after it failed");
+            sending = again;
+        }
+        let whole = bodies[0].1;
+        for (told, bytes, _) in &bodies {
+            prop_assert_eq!(*bytes, whole);
+            for (sent, hint, _) in told.iter().filter(|_| !fails) {
+                let left = whole - sent;
+                prop_assert!(hint.lower() <= left && hint.upper().is_none_or(|upper| upper >= left), "{hint:?}, not {left}");
+            }
+        }
+        let empty = whole == 0 && !bodies[0].2;
+        for (hint, is_end) in told_by_copy.iter().filter(|_| !fails) {
+            prop_assert!(hint.lower() <= whole && hint.upper().is_none_or(|upper| upper >= whole), "{hint:?}, not {whole}");
+            prop_assert!(!is_end || empty, "nothing to come");
+        }
+    }
+}
+
 #[test]
 fn a_sending_that_is_taken_over_from_is_cut_off_and_its_frames_are_kept() {
     let mut first = body([data("one "), data("two "), data("three")]);
