@@ -202,8 +202,11 @@ impl Learner {
             self.knows = Knows::Well;
             let longest = LONGEST_HOLD.max(first);
             self.hold = (self.hold * HOLD_GROWTH).clamp(first, longest);
-        } else if !steady {
-            self.knows = Knows::Roughly;
+        } else {
+            if !steady {
+                self.knows = Knows::Roughly;
+            }
+            // It was refused where it was thought to be allowed: then it may be allowed where it was refused.
             self.hold = first;
         }
         self.kept = 0.0;
