@@ -132,13 +132,39 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use http::{Request, Response};
+    use tower::{Layer, ServiceExt, service_fn};
+
     use super::*;
-    use crate::rate_limit_backoff::gate::Seat;
+    use crate::{RateLimitBackoffLayer, rate_limit_backoff::gate::Seat};
 
     fn refuse(gates: &Gates, key: &str, now: Instant) {
         let mut seat = Seat::new(gates.enter(&key.into(), now));
         seat.count_refused(now);
         seat.limited(now, gates.sight().round, Some(Duration::from_secs(1)));
+    }
+
+    /// A call that asked for it would wait for ever.
+    #[test]
+    fn no_lock_is_taken_while_no_limit_is_in_sight() {
+        let layer = RateLimitBackoffLayer::new();
+        let server = service_fn(|_: Request<()>| async {
+            Ok::<_, Infallible>(Response::new(String::new()))
+        });
+        let service = layer.layer(server);
+        let held = layer.gates.lock();
+        let (told, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let call = service.oneshot(Request::get("https://api.example.com/").body(()).unwrap());
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
+            told.send(runtime.block_on(call).is_ok())
+        });
+        assert_eq!(ended.recv_timeout(Duration::from_secs(10)), Ok(true));
+        drop(held);
     }
 
     #[test]

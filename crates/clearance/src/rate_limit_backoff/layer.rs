@@ -27,7 +27,7 @@ use crate::{origin::origin, sync::Mutex};
 #[must_use]
 pub struct RateLimitBackoffLayer {
     rules: Rules,
-    gates: Arc<Gates>,
+    pub(super) gates: Arc<Gates>,
 }
 
 /// What can be chosen.
