@@ -104,3 +104,64 @@ pub(super) fn duration(nanos: i128) -> Duration {
     };
     Duration::from_secs(seconds) + Duration::from_nanos((nanos % SECOND) as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const NANO: Duration = Duration::from_nanos(1);
+
+    fn anchor() -> (ClockAnchor, Instant, SystemTime) {
+        let now = tokio::time::Instant::now().into_std() + 1000 * SECOND;
+        let wall = SystemTime::UNIX_EPOCH + 5000 * SECOND;
+        (ClockAnchor::new(now, wall), now, wall)
+    }
+
+    #[test]
+    fn clocks_kept_pace_to_the_second() {
+        let (anchor, now, wall) = anchor();
+        let (later, shown) = (now + 60 * SECOND, wall + 60 * SECOND);
+        assert!(anchor.kept_pace(later, shown));
+        for (alike, parted) in [
+            (shown + SECOND, shown + SECOND + NANO),
+            (shown - SECOND, shown - SECOND - NANO),
+        ] {
+            assert!(anchor.kept_pace(later, alike));
+            assert!(!anchor.kept_pace(later, parted));
+        }
+    }
+
+    #[test]
+    fn instants_on_either_side_of_the_anchor_stand_for_a_time() {
+        let (anchor, now, _) = anchor();
+        let seconds = |instant| anchor.nanos_at(instant) as f64 / 1e9;
+        assert_eq!(seconds(now), 5000.0);
+        assert_eq!(seconds(now + SECOND), 5001.0);
+        assert_eq!(seconds(now - SECOND), 4999.0);
+    }
+
+    #[test]
+    fn times_before_1970_count_backwards() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        assert_eq!(nanos_since_epoch(epoch - SECOND), -1_000_000_000);
+        assert_eq!(nanos_since_epoch(epoch + SECOND), 1_000_000_000);
+        assert_eq!(from_nanos(-1), None);
+        assert_eq!(from_nanos(0), Some(epoch));
+        assert_eq!(from_nanos(1_500_000_000), Some(epoch + SECOND * 3 / 2));
+        assert_eq!(from_nanos(i128::MAX), None);
+    }
+
+    #[test]
+    fn a_duration_has_no_sign_and_an_end() {
+        assert_eq!(duration(-1_500_000_000), SECOND * 3 / 2);
+        assert_eq!(duration(nanos(Duration::MAX)), Duration::MAX);
+        assert_eq!(duration(nanos(Duration::MAX) + 1), Duration::MAX);
+    }
+
+    #[test]
+    fn an_anchor_shows_its_wall_clock() {
+        let (anchor, _, wall) = anchor();
+        assert!(format!("{anchor:?}").contains(&format!("{wall:?}")));
+    }
+}

@@ -74,3 +74,65 @@ impl Bounds {
 fn drift(elapsed: i128) -> i128 {
     (elapsed.abs() * DRIFT_PPM + 999_999) / 1_000_000
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i128 = 1_000_000_000;
+
+    fn bounds(lower: i128, upper: i128) -> Bounds {
+        Bounds {
+            lower: Bound {
+                offset: lower,
+                at: 0,
+            },
+            upper: Bound {
+                offset: upper,
+                at: 0,
+            },
+        }
+    }
+
+    #[test]
+    fn bounds_widen_by_a_thousandth_of_the_time_before_and_after() {
+        let bounds = bounds(-5, 7);
+        for at in [1000 * SECOND, -1000 * SECOND] {
+            assert_eq!(
+                bounds.at(at),
+                OffsetInterval::new(-5 - SECOND, 7 + SECOND),
+                "at {at}"
+            );
+        }
+        assert_eq!(bounds.at(1), OffsetInterval::new(-6, 8), "rounded up");
+        assert_eq!(bounds.at(0), OffsetInterval::new(-5, 7));
+    }
+
+    #[test]
+    fn the_tighter_bound_stays_as_it_will_be_from_the_later_one_on() {
+        // 1 s later the old bounds have widened by 1 ms.
+        let ms = SECOND / 1000;
+        let later = |offset| Bound { offset, at: SECOND };
+        for (offset, lower, upper) in [
+            (-ms - 1, (0, 0), (-ms - 1, SECOND)),
+            (-ms + 1, (-ms + 1, SECOND), (-ms + 1, SECOND)),
+            (ms - 1, (ms - 1, SECOND), (ms - 1, SECOND)),
+            (ms + 1, (ms + 1, SECOND), (0, 0)),
+        ] {
+            let mut both = bounds(0, 0);
+            both.raise(later(offset));
+            both.cap(later(offset));
+            assert_eq!((both.lower.offset, both.lower.at), lower, "{offset}");
+            assert_eq!((both.upper.offset, both.upper.at), upper, "{offset}");
+        }
+    }
+
+    #[test]
+    fn a_gap_is_how_far_bounds_contradict_each_other() {
+        assert_eq!(bounds(3, 10).gap(), -7);
+        assert_eq!(bounds(10, 3).gap(), 7);
+        let (one, other) = (bounds(0, 10), bounds(15, 20));
+        assert_eq!((one.gap_to(&other), other.gap_to(&one)), (5, 5));
+        assert_eq!(one.gap_to(&bounds(10, 20)), 0);
+    }
+}

@@ -85,3 +85,92 @@ impl Candidate {
         reply - self.agreed.0 >= replies && at - self.agreed.1 >= time
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::clock::{ClockAnchor, Observation};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn evidence(stamp: Duration, sent: Duration, took: Duration) -> Evidence {
+        let (now, wall) = (
+            tokio::time::Instant::now().into_std(),
+            SystemTime::UNIX_EPOCH + 9999 * SECOND,
+        );
+        Observation::new(wall + stamp, SECOND, now + sent, now + sent + took)
+            .evidence(&ClockAnchor::new(now, wall))
+    }
+
+    #[test]
+    fn scatter_shows_at_once_and_fades_within_some_hundred_replies() {
+        let ms = Duration::from_millis(1);
+        let mut clock = Candidate::begun_by(&evidence(SECOND, SECOND, Duration::ZERO), 1);
+        // A clock 40 ms further on than the one that the first stamp allows.
+        let strayed = evidence(2 * SECOND + 40 * ms, SECOND, Duration::ZERO);
+        assert!(clock.may_have_made(&strayed));
+        clock.learn(&strayed, 2);
+        let scattered = clock.scatter;
+        assert_eq!(scattered, 40_000_000);
+        // From here on nothing contradicts anything.
+        clock.bounds = strayed.bounds;
+        for reply in 3..300 {
+            let before = clock.scatter;
+            clock.learn(&strayed, reply);
+            assert_eq!(clock.scatter, before - before / 128);
+        }
+        assert!(clock.scatter < scattered / 8, "{}", clock.scatter);
+    }
+
+    #[test]
+    fn more_than_fifty_milliseconds_are_another_clock() {
+        let clock = Candidate::begun_by(&evidence(SECOND, SECOND, Duration::ZERO), 1);
+        let off_by = |ms| {
+            evidence(
+                2 * SECOND + Duration::from_millis(ms),
+                SECOND,
+                Duration::ZERO,
+            )
+        };
+        assert!(clock.may_have_made(&off_by(50)));
+        assert!(!clock.may_have_made(&off_by(51)));
+    }
+
+    #[test]
+    fn an_upper_bound_that_contradicts_by_more_than_the_scatter_is_not_believed() {
+        let clock = Candidate::begun_by(&evidence(SECOND, SECOND, Duration::ZERO), 1);
+        let lower = clock.bounds.lower;
+        for (below, believed) in [(50_000_000, true), (50_000_001, false)] {
+            let mut clock = clock.clone();
+            clock.learn_upper(Bound {
+                offset: lower.offset - below,
+                at: lower.at,
+            });
+            assert_eq!(clock.bounds.gap() > 0, believed);
+            assert_eq!(clock.scatter, if believed { below } else { 0 });
+        }
+    }
+
+    #[test]
+    fn five_seconds_are_not_slow_yet() {
+        for (took, confirms) in [
+            (5 * SECOND, true),
+            (5 * SECOND + Duration::from_nanos(1), false),
+        ] {
+            let mut clock = Candidate::begun_by(&evidence(SECOND, SECOND, Duration::ZERO), 1);
+            clock.learn(&evidence(3 * SECOND, 2 * SECOND, took), 2);
+            assert_eq!(clock.confirmed, confirms, "{took:?}");
+        }
+    }
+
+    #[test]
+    fn a_clock_is_forgotten_after_64_replies_and_10_seconds() {
+        let clock = Candidate::begun_by(&evidence(SECOND, SECOND, Duration::ZERO), 1);
+        let since = |seconds: i128| clock.agreed.1 + seconds * 1_000_000_000;
+        assert!(clock.is_forgotten(65, since(10)));
+        assert!(!clock.is_forgotten(64, since(10)));
+        assert!(!clock.is_forgotten(65, since(10) - 1));
+    }
+}

@@ -168,4 +168,26 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_stamp_bounds_the_offset_from_when_it_was_asked_for_to_when_it_came() {
+        let (now, second) = (
+            tokio::time::Instant::now().into_std(),
+            Duration::from_secs(1),
+        );
+        let wall = SystemTime::UNIX_EPOCH + 9999 * second;
+        let seen = Observation::new(wall + 60 * second, second, now + second, now + 4 * second);
+        let offset = seen.offset(&ClockAnchor::new(now, wall));
+        let seconds = |nanos: i128| nanos as f64 / 1e9;
+        assert_eq!(
+            (seconds(offset.lower()), seconds(offset.upper())),
+            (56.0, 60.0)
+        );
+        assert_eq!(
+            (seen.stamp(), seen.resolution()),
+            (wall + 60 * second, second)
+        );
+        let shown = format!("{seen:?}");
+        assert!(shown.contains("round_trip: 3s"), "{shown}");
+    }
 }

@@ -105,3 +105,56 @@ impl OffsetInterval {
         self.lower + (self.upper - self.lower) / 2
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_to(lower: i128, upper: i128) -> OffsetInterval {
+        OffsetInterval::new(lower, upper)
+    }
+
+    #[test]
+    fn intervals_meet_if_only_in_a_point() {
+        assert_eq!(
+            from_to(0, 10).intersect(from_to(4, 20)),
+            Some(from_to(4, 10))
+        );
+        assert_eq!(
+            from_to(0, 10).intersect(from_to(-5, 7)),
+            Some(from_to(0, 7))
+        );
+        assert_eq!(
+            from_to(0, 10).intersect(from_to(10, 20)),
+            Some(from_to(10, 10))
+        );
+        assert_eq!(from_to(0, 10).intersect(from_to(11, 20)), None);
+    }
+
+    #[test]
+    fn a_span_holds_both_and_what_is_between() {
+        assert_eq!(from_to(0, 10).span(from_to(15, 20)), from_to(0, 20));
+        assert_eq!(from_to(5, 10).span(from_to(-1, 7)), from_to(-1, 10));
+    }
+
+    #[test]
+    fn a_difference_is_as_uncertain_as_both_together() {
+        assert_eq!(from_to(100, 110).minus(from_to(20, 50)), from_to(50, 90));
+    }
+
+    #[test]
+    fn bounds_are_moved_and_widened_by_as_much_as_is_said() {
+        assert_eq!(from_to(-2, 9).shifted(5), from_to(3, 14));
+        assert_eq!(from_to(-2, 9).shifted(-5), from_to(-7, 4));
+        assert_eq!(from_to(-2, 9).widened(5), from_to(-7, 14));
+        let lagging = from_to(-2, 9).with_lag();
+        assert_eq!(lagging, from_to(-2, 9 + 1_000_000_000));
+    }
+
+    #[test]
+    fn the_error_reaches_the_farther_end_from_the_middle() {
+        let skew = from_to(-3, 8).skew();
+        assert_eq!((skew.offset, skew.error), (2, 6));
+        assert_eq!(from_to(5, 1), from_to(5, 5), "never upside down");
+    }
+}

@@ -103,6 +103,9 @@ mod tests {
         assert_eq!(shown(-200, 500), "−0.20 s ± 0.50 s, in step");
         assert_eq!(shown(5_000, 5_020), "+5.00 s ± 5.02 s, either may be ahead");
         assert_eq!(shown(21, 2), "+0.021 s ± 0.002 s, server ahead");
+        assert_eq!(shown(21, 10), "+0.02 s ± 0.01 s, server ahead");
+        assert_eq!(shown(0, 1_000), "+0.00 s ± 1.00 s, in step");
+        assert_eq!(shown(0, 1_001), "+0.00 s ± 1.00 s, either may be ahead");
     }
 
     #[test]
@@ -113,5 +116,31 @@ mod tests {
         }
         .with_lag();
         assert_eq!(skew.to_string(), "+0.50 s ± 0.52 s, in step");
+    }
+
+    #[test]
+    fn what_may_be_nothing_is_not_beyond_doubt() {
+        for (offset, ahead, behind) in [
+            (501, true, false),
+            (500, false, false),
+            (-500, false, false),
+            (-501, false, true),
+        ] {
+            let skew = Skew { offset, error: 500 };
+            assert_eq!(skew.is_server_ahead(), ahead, "{offset}");
+            assert_eq!(skew.is_server_behind(), behind, "{offset}");
+            assert!(skew.magnitude() <= Duration::from_nanos(501));
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_error_bar_are_covered() {
+        let skew = Skew {
+            offset: 1000,
+            error: 500,
+        };
+        for (ahead, covered) in [(499, false), (500, true), (1500, true), (1501, false)] {
+            assert_eq!(skew.covers(Duration::from_nanos(ahead)), covered, "{ahead}");
+        }
     }
 }

@@ -211,4 +211,37 @@ mod tests {
         let keys: Vec<_> = keys.iter().map(|key| key.key.as_str()).collect();
         assert_eq!(keys, ["new", "sat at"]);
     }
+
+    /// A call passes.
+    fn ask(gates: &Gates, key: &str, now: Instant) {
+        assert!(Seat::new(gates.enter(&key.into(), now)).pass(now).is_none());
+    }
+
+    #[test]
+    fn a_quota_is_not_forgotten_for_another_key() {
+        let quota = Quota::new(300, Duration::from_secs(60));
+        let (gates, now) = (Gates::new(Some(quota)), Instant::now());
+        for key in 0..MOST_KEYS {
+            ask(&gates, &key.to_string(), now);
+        }
+        let gate = gates.enter(&"one more".into(), now + Duration::from_secs(2));
+        assert_eq!(gate.status(now).key, "other keys");
+        assert_eq!(gates.lock().gates.len(), MOST_KEYS);
+    }
+
+    #[test]
+    fn with_a_quota_a_key_has_a_gate_before_it_is_refused() {
+        let quota = Quota::new(300, Duration::from_secs(60));
+        let (gates, now) = (Gates::new(Some(quota)), Instant::now());
+        let gate = gates.find(&"a".into(), now).unwrap();
+        assert_eq!(gate.status(now).key, "a");
+    }
+
+    #[test]
+    fn while_there_is_room_no_key_is_forgotten_early() {
+        let (gates, now) = (Gates::new(None), Instant::now());
+        ask(&gates, "a", now);
+        ask(&gates, "b", now);
+        assert_eq!(gates.lock().gates.len(), 2);
+    }
 }

@@ -142,6 +142,18 @@ mod tests {
     }
 
     #[test]
+    fn calls_are_kept_apart_from_an_interval_of_ten_milliseconds_on() {
+        let ms = |tenths: u64| Duration::from_micros(100 * tenths);
+        for (rate, due) in [(100.0, ms(175)), (200.0, ms(80))] {
+            let now = Instant::now();
+            let speed = Speed { rate, growth: 1.0 };
+            let mut pace = Pace::beginning(now, speed, 1);
+            pace.left(now + ms(80), speed);
+            assert_eq!(pace.due(0) - now, due, "{rate} a second");
+        }
+    }
+
+    #[test]
     fn what_a_quota_allows_at_once_leaves_at_once() {
         let now = Instant::now();
         let mut pace = Pace::full(now, TEN, 5);
@@ -168,5 +180,13 @@ mod tests {
             pace.left(now, speed);
             assert!(pace.due(usize::MAX) >= now);
         }
+    }
+
+    #[test]
+    fn an_absurd_wait_ends_in_thirty_years() {
+        let now = Instant::now();
+        let year = 365 * 24 * 3600 * SECOND;
+        assert_eq!(later(now, Duration::MAX) - now, 30 * year);
+        assert_eq!(later(now, SECOND) - now, SECOND);
     }
 }

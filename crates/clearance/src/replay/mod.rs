@@ -109,3 +109,104 @@ impl<B: Clone> Replay for B {
         Some(self.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        convert::Infallible,
+        task::{Context, Poll, Waker},
+    };
+
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderValue, Method, Request};
+    use http_body_util::Full;
+    use tower_layer::Layer;
+    use tower_service::Service;
+
+    use super::*;
+
+    #[test]
+    fn a_method_or_a_key_makes_a_request_idempotent() {
+        let none = HeaderMap::new();
+        let mut keyed = HeaderMap::new();
+        keyed.insert("idempotency-key", HeaderValue::from_static("7"));
+        for (method, idempotent) in [
+            (Method::GET, true),
+            (Method::PUT, true),
+            (Method::DELETE, true),
+            (Method::POST, false),
+            (Method::PATCH, false),
+        ] {
+            assert_eq!(is_idempotent(&method, &none), idempotent, "{method}");
+            assert!(is_idempotent(&method, &keyed), "{method}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_can_be_cloned_is_sent_again_and_has_no_seat() {
+        let body = Full::<Bytes>::from("hello");
+        assert!(body.again().is_some() && body.seat().is_none());
+    }
+
+    #[test]
+    fn up_to_64_kib_are_kept_and_as_much_as_is_said() {
+        let zeros = |length| Full::from(Bytes::from(vec![0; length]));
+        assert!(ReplayBody::new(zeros(65_536)).again().is_some());
+        assert!(ReplayBody::new(zeros(65_537)).again().is_none());
+
+        let kept = tower::service_fn(|request: Request<ReplayBody<Full<Bytes>>>| {
+            std::future::ready(Ok::<_, Infallible>(request.body().again().is_some()))
+        });
+        for (layer, is_kept) in [
+            (ReplayBodyLayer::new(), true),
+            (ReplayBodyLayer::new().max_buffered(5), true),
+            (ReplayBodyLayer::new().max_buffered(4), false),
+        ] {
+            let called = layer.layer(kept).call(Request::new(zeros(5)));
+            assert_eq!(called.into_inner(), Ok(is_kept));
+        }
+    }
+
+    #[test]
+    fn readiness_is_the_inner_services() {
+        #[derive(Debug)]
+        struct NeverReady;
+        impl Service<Request<ReplayBody<Full<Bytes>>>> for NeverReady {
+            type Response = ();
+            type Error = Infallible;
+            type Future = std::future::Ready<Result<(), Infallible>>;
+
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+                Poll::Pending
+            }
+
+            fn call(&mut self, _: Request<ReplayBody<Full<Bytes>>>) -> Self::Future {
+                unreachable!("it is never ready")
+            }
+        }
+        let mut service = ReplayBodyLayer::new().layer(NeverReady);
+        let ready = Service::<Request<Full<Bytes>>>::poll_ready(
+            &mut service,
+            &mut Context::from_waker(Waker::noop()),
+        );
+        assert!(ready.is_pending());
+    }
+
+    #[test]
+    fn what_is_shown_says_what_happened_and_nothing_of_the_body() {
+        let body = ReplayBody::new(Full::<Bytes>::from("s3cret"));
+        let shown = format!("{body:?}");
+        assert!(shown.starts_with("ReplayBody") && !shown.contains("s3cret"));
+        let request = Request::get("https://a.example.com/?key=s3cret")
+            .header("authorization", "s3cret")
+            .body(());
+        let shown = format!("{:?}", head::Head::of(&request.unwrap()));
+        assert!(shown.contains("GET") && !shown.contains("s3cret"));
+        for (error, said) in [
+            (ReplayBodyError::Superseded, "sent again"),
+            (ReplayBodyError::NotKept, "longer than is kept"),
+        ] {
+            assert!(error.to_string().contains(said), "{error}");
+        }
+    }
+}

@@ -202,6 +202,13 @@ mod tests {
         assert!(life.soft <= life.hard && life.hard <= life.deadline);
     }
 
+    #[test]
+    fn a_life_without_an_end_is_ten_years() {
+        let now = Instant::now();
+        let life = Margins::default().life(now, now, Duration::MAX, Duration::ZERO);
+        assert_eq!(life.deadline - now, 10 * 365 * 24 * 3600 * SECOND);
+    }
+
     fn duration() -> impl Strategy<Value = Duration> {
         let seconds = prop_oneof![
             0.0..1.0_f64,

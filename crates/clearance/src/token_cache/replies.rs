@@ -86,3 +86,17 @@ fn hash(text: &str) -> u64 {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::hash;
+
+    #[test]
+    fn paths_that_differ_in_a_letter_have_numbers_of_their_own() {
+        let paths = (0..10_000).map(|nth| format!("/api/v2/users/{nth:04}/queues"));
+        let numbers: HashSet<u64> = paths.map(|path| hash(&path)).collect();
+        assert_eq!(numbers.len(), 10_000);
+    }
+}

@@ -373,3 +373,64 @@ fn the_wait_to_expect_is_good_enough_to_refuse_early() {
     assert!(done >= 1740, "{done} of 4000");
     assert!(late <= 20 && most_late < SECOND, "{late} {most_late:?}");
 }
+
+#[test]
+fn what_was_asked_for_lately_is_not_quiet() {
+    let mut bench = Bench::new();
+    assert!(bench.pause.is_quiet(bench.now, SECOND));
+    bench.pause.accepted(bench.now, 0);
+    bench.pass(SECOND - MILLI);
+    assert!(!bench.pause.is_quiet(bench.now, SECOND));
+    bench.pass(MILLI);
+    assert!(bench.pause.is_quiet(bench.now, SECOND));
+}
+
+#[test]
+fn no_call_leaves_before_the_pause_ends_at_best() {
+    let mut bench = Bench::new();
+    bench.refused(0, Some(SECOND));
+    let until = bench.pause.until(bench.now).unwrap();
+    let places: Vec<_> = (0..10).map(|_| bench.arrive()).collect();
+    for place in &places {
+        assert!(place.is_taken());
+        let due = bench.pause.expected(bench.now, place);
+        assert!(until <= due.at_best && due.at_best <= due.turn, "{due:?}");
+    }
+    let last = bench.pause.expected(bench.now, &places[9]);
+    assert!(last.turn > until, "{last:?}");
+}
+
+#[test]
+fn a_pause_is_over_at_its_end() {
+    let mut bench = Bench::new();
+    let wait = bench.refused(0, Some(SECOND));
+    let until = bench.now + wait;
+    let before = until - Duration::from_nanos(1);
+    assert_eq!(bench.pause.until(before), Some(until));
+    assert_eq!(bench.pause.until(until), None);
+}
+
+#[test]
+fn a_short_wait_is_kept_to_where_it_is_stated_first() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.refused(0, Some(10 * MILLI)), with_drift(10 * MILLI));
+}
+
+#[test]
+fn those_further_back_ask_again_before_their_turn() {
+    let mut bench = Bench::new();
+    let until = bench.now + bench.refused(0, Some(MILLI));
+    let places: Vec<_> = (0..3).map(|_| bench.arrive()).collect();
+    let now = bench.now;
+    let dues = places.iter().map(|it| bench.pause.expected(now, it));
+    for (before, due) in dues.enumerate() {
+        let early = if before > 1 {
+            (due.turn - now) / 5
+        } else {
+            Duration::ZERO
+        };
+        let again = (due.turn - early).max(until).min(now + LOOK_AGAIN);
+        assert_eq!(due.again, again, "{before}");
+        assert!(due.turn < now + LOOK_AGAIN, "{due:?}");
+    }
+}

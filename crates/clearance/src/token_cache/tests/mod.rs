@@ -1,6 +1,9 @@
 //! The decisions as tables: time goes by only where a test says so.
 
+mod carried_out;
 mod clocks;
+mod edges;
+mod figures;
 mod life;
 mod orders;
 mod refreshes;
