@@ -72,7 +72,7 @@ impl TokenCache {
             self.failure = self.failure.take().map(until);
             return Err(error);
         }
-        self.renewal = now.saturating_duration_since(flight.started);
+        self.renewal = now.saturating_duration_since(flight.ordered);
         self.failure = None;
         self.ended = Some((ticket, Ok(())));
         self.tokens += 1;

@@ -99,6 +99,8 @@ pub(crate) struct Counts {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InFlight {
     pub(super) ticket: Ticket,
+    pub(super) ordered: Instant,
+    /// Later than that in a busy runtime.
     pub(super) started: Instant,
 }
 
@@ -250,6 +252,7 @@ impl TokenCache {
         self.counts.refreshes[cause as usize] += 1;
         self.in_flight = Some(InFlight {
             ticket: self.tickets,
+            ordered: now,
             started: now,
         });
         // Where the last refresh failed, one attempt is enough to see whether the issuer is back.
