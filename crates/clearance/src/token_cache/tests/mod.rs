@@ -1,5 +1,6 @@
 //! The decisions as tables: time goes by only where a test says so.
 
+#[cfg(not(clearance_model))]
 mod carried_out;
 mod clocks;
 mod edges;
