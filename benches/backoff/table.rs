@@ -202,7 +202,8 @@ fn shares(runs: &[&(Run, Outcome)], from: f64, allowed: f64) -> String {
     shares.sort_by(f64::total_cmp);
     let mut text = String::new();
     if let Some(least) = shares.first() {
-        let median = shares[shares.len() / 2];
+        let (below, above) = (shares[(shares.len() - 1) / 2], shares[shares.len() / 2]);
+        let median = f64::midpoint(below, above);
         let _ = write!(text, "{median:.1} % ({least:.1} %)");
     }
     text
