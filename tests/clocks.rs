@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+mod logged;
 mod support;
 
 use std::{
@@ -22,6 +23,7 @@ use clearance_test::{
 };
 use http::{Request, Response};
 use http_body_util::Full;
+use logged::Logged;
 use support::{Api, MINUTE, SECOND, Verdict, calls_at, get, stack};
 use tokio::time::{Instant, sleep};
 use tower::{Service, ServiceBuilder, ServiceExt};
@@ -617,7 +619,7 @@ async fn people_are_told_once_and_which_clock_it_is() {
         (300.0, 300.0, "the local clock is slow"),
         (0.0, 300.0, "the clock of http://localhost:2 is off"),
     ] {
-        let (log, _guard) = Log::begin();
+        let log = Logged::begin();
         let start = SystemTime::now();
         let platform = Genesys::builder()
             .starting_at(start)
@@ -632,37 +634,21 @@ async fn people_are_told_once_and_which_clock_it_is() {
         );
         let url = format!("{}/api/v2/users?pageSize=1", platform.api_url());
         hammer(4, SECOND, MINUTE, &url, &stack).await;
-        let said = log.warnings();
+        let said = warnings(&log);
         assert_eq!(said.len(), 1, "{said:#?}");
         assert!(said[0].contains(expected), "{said:?}");
     }
 }
 
-/// Everything that is logged on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl Log {
-    fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let warnings = text.lines().filter(|line| line.contains("WARN"));
-        warnings.map(str::to_owned).collect()
-    }
+fn warnings(log: &Logged) -> Vec<String> {
+    let text = log.text();
+    let warnings = text.lines().filter(|line| line.contains("WARN"));
+    warnings.map(str::to_owned).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_machine_that_slept_blames_no_clock_and_knows_the_time() {
-    let (log, _guard) = Log::begin();
+    let log = Logged::begin();
     let (minted, source) = stamped(Some(86_400 * SECOND), 86_400 * SECOND);
     let api = Api::new(|_, _| dated(0));
     let (auth, stack) = in_step(source, &api);
@@ -676,21 +662,10 @@ async fn a_machine_that_slept_blames_no_clock_and_knows_the_time() {
     let calls = calls_at(2, MINUTE, &stack).await;
     assert!(calls.iter().all(|call| call.status() == Some(200)));
     assert_eq!(minted.load(std::sync::atomic::Ordering::Relaxed), 1);
-    assert_eq!(log.warnings(), Vec::<String>::new());
+    assert_eq!(warnings(&log), Vec::<String>::new());
     let shown = auth.clock().now_at("https://api.example.com").unwrap();
     let off = shown
         .duration_since(issuer_now())
         .unwrap_or_else(|early| early.duration());
     assert!(off <= SECOND, "{off:?}");
-}
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

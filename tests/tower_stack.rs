@@ -26,6 +26,7 @@ use http::{
 };
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
+use logged::Logged;
 use streamed::{Streamed, pattern};
 use tokio::time::{Instant, sleep, timeout};
 use tower::{
@@ -53,6 +54,7 @@ use tower_http::{
     trace::{DefaultMakeSpan, Trace, TraceLayer},
 };
 
+mod logged;
 mod streamed;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -872,39 +874,9 @@ async fn an_upload_that_is_too_long_follows_no_redirect() {
 
 // ===== Trace, SetSensitiveHeaders =====
 
-/// Everything that this thread logs.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_trace_shows_each_call_above_and_each_sending_below_and_never_the_token() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::NEW)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
-
+    let log = Logged::begin();
     let server = Server::new(|seen, _| match seen.token.as_str() {
         "token-secret-1" => Some(reply(401)),
         _ => Some(with(reply(200), COOKIE, "answered-secret")),

@@ -245,38 +245,3 @@ fn debug_shows_no_token() {
     let shown = format!("{answer:?}");
     assert!(!shown.contains("t0k") && !shown.contains("r3fr"), "{shown}");
 }
-
-#[test]
-fn an_unknown_lifetime_is_warned_about() {
-    #[derive(Clone, Default)]
-    struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
-    impl std::io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    for (expires_in, warning) in [
-        ("", "`expires_in` is missing"),
-        (r#", "expires_in": 0"#, "`expires_in` is 0"),
-        (r#", "expires_in": 60"#, ""),
-    ] {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::with_default(subscriber, || {
-            read(&format!(
-                r#"{{"access_token": "t0k", "token_type": "bearer" {expires_in}}}"#
-            ))
-            .unwrap()
-        });
-        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(log.is_empty(), warning.is_empty(), "{log}");
-        assert!(log.contains(warning) && !log.contains("t0k"), "{log}");
-    }
-}
