@@ -74,7 +74,7 @@ pub fn all() -> Vec<Run> {
                 limiter: limiter.clone(),
             });
         };
-        let both = [(64.0, 50), (200.0, 5), (64.0, 5), (200.0, 50)];
+        let five = [(64.0, 50), (200.0, 5), (64.0, 5), (200.0, 50), (64.0, 50)];
         let bucket = Limiter::bucket(40.0, 10.0);
         for _ in 0..5 {
             add(BUCKET, &bucket, 60.0, Told::Seconds, 64.0, 50, true);
@@ -93,21 +93,16 @@ pub fn all() -> Vec<Run> {
             (MINUTE, Limiter::fixed(300, 60.0), 180.0),
             (FALLS, Limiter::falling(40.0, 10.0, 10.0, 30.0, 50.0), 100.0),
         ] {
-            for (demand, millis) in both {
+            for (demand, millis) in five {
                 add(row, &limiter, seconds, Told::Seconds, demand, millis, false);
             }
         }
-        add(
-            OPEN,
-            &bucket,
-            OPEN_SECONDS,
-            Told::Seconds,
-            OPEN_DEMAND,
-            50,
-            false,
-        );
+        for _ in 0..5 {
+            let (seconds, demand) = (OPEN_SECONDS, OPEN_DEMAND);
+            add(OPEN, &bucket, seconds, Told::Seconds, demand, 50, false);
+        }
     }
-    for number in 0..4 {
+    for number in 0..5 {
         let (demand, millis) = [(64.0, 50), (200.0, 5)][number % 2];
         all.push(Run {
             rival: Rival::Quota,
@@ -221,5 +216,28 @@ impl Outcome {
     pub fn succeeded(&self) -> f64 {
         let succeeded = self.calls.iter().filter(|call| call.succeeded).count();
         100.0 * succeeded as f64 / self.calls.len().max(1) as f64
+    }
+
+    /// For how long at most a call of the open loop was kept waiting in vain: after it was clear that it had to fail,
+    /// since those before it that got through took, at `allowed` a second, more than the time it had left.
+    pub fn in_vain(&self, allowed: f64) -> f64 {
+        let end = |call: &Ended| call.began + call.waited;
+        let failed = self.calls.iter().filter(|call| !call.succeeded);
+        let in_vain = failed.map(|call| {
+            let before = |other: &&Ended| other.succeeded && other.began < call.began;
+            let mut turns: Vec<_> = self.calls.iter().filter(before).map(end).collect();
+            turns.retain(|turn| *turn > call.began);
+            turns.sort_by(f64::total_cmp);
+            let mut ahead = turns.len() as f64;
+            let deadline = call.began + DEADLINE.as_secs_f64();
+            let mut moments = std::iter::once(call.began).chain(turns);
+            let clear = moments.find(|moment| {
+                let is_clear = moment + ahead / allowed > deadline;
+                ahead -= 1.0;
+                is_clear
+            });
+            clear.map_or(0.0, |clear| end(call) - clear)
+        });
+        in_vain.fold(0.0, f64::max)
     }
 }

@@ -103,7 +103,7 @@ impl<S, B> Call<S, B> {
     /// Until its turn comes, unless that is too late.
     fn hold(&mut self, now: Instant, due: Due) -> Turn {
         let latest = self.wait.as_ref().map_or(now, |wait| wait.latest);
-        if now < latest && due.at_best <= latest {
+        if now < latest && due.turn <= latest {
             return Turn::At(due.again.min(latest));
         }
         self.refuse(due.turn - now, Limit::Deadline)

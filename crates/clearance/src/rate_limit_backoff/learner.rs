@@ -21,7 +21,7 @@ const BETWEEN: f64 = 0.35;
 /// What is kept of a rate that was found to be too much by little and little.
 const CUT: f64 = 0.955;
 /// How long a rate is kept before more is tried, at first in pauses, then five times as long, up to 30 s.
-const FIRST_HOLD: f64 = 2.0;
+const FIRST_HOLD: f64 = 1.5;
 const HOLD_GROWTH: f64 = 5.0;
 const LONGEST_HOLD: f64 = 30.0;
 /// How much more is tried a second: at first, where the limit was once seen, where it was never seen to be, and at most
@@ -34,7 +34,7 @@ const FAR_PROBE: f64 = 0.16;
 const GUESS: f64 = 0.85;
 const GUESS_PROBE: f64 = 0.08;
 /// A limit is noticed late: when what may be sent at once is used up, after so many seconds.
-const NOTICED: f64 = 1.5;
+const NOTICED: f64 = 2.0;
 /// A refusal within so many seconds after a pause may mean that the pause was too short.
 const SOON: f64 = 0.5;
 /// From so long a pause on it is a window's, and restores the limit whole.
@@ -308,7 +308,7 @@ mod tests {
             assert!((0.9..0.96).contains(&less), "{less}");
             holds.push(drive.learner.hold);
         }
-        assert_eq!(holds, [2.0, 10.0, 30.0, 30.0, 30.0]);
+        assert_eq!(holds, [1.5, 7.5, 30.0, 30.0, 30.0]);
         // Nothing is tried before, nor while no call is held.
         let rate = drive.rate();
         drive.pass(29.0, true);

@@ -26,8 +26,6 @@ const FIRST_STEP: Duration = Duration::from_secs(1);
 const LAST_STEP: Duration = Duration::from_secs(60);
 /// So long after a limit was last felt it is remembered: calls are paced and counted.
 const FORGET_AFTER: Duration = Duration::from_secs(300);
-/// What part of a wait in line is certain: a rate may be learned too low by so much.
-const SURE: f64 = 0.8;
 /// How long a call waits at most before it looks whether its turn comes too late for it by now.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The longest pause that is made of a hint.
@@ -69,8 +67,6 @@ pub(super) struct Place(Option<u64>);
 pub(super) struct Due {
     /// When it is expected to leave.
     pub(super) turn: Instant,
-    /// Before this it does not leave in any case: what is learned of a rate is not exact.
-    pub(super) at_best: Instant,
     /// When it is to ask again.
     pub(super) again: Instant,
 }
@@ -93,7 +89,6 @@ impl Due {
     pub(super) fn at(time: Instant) -> Self {
         Self {
             turn: time,
-            at_best: time,
             again: time,
         }
     }
@@ -102,8 +97,7 @@ impl Due {
 impl Limit {
     /// What a call with so many before it waits for.
     fn due(&self, now: Instant, before: usize) -> Due {
-        let free = self.until.max(now);
-        let turn = self.pace.due(before).max(free);
+        let turn = self.pace.due(before).max(self.until).max(now);
         // The rate may grow meanwhile: those further back ask again a little before.
         let early = if before > 1 {
             (turn - now) / 5
@@ -112,7 +106,6 @@ impl Limit {
         };
         Due {
             turn,
-            at_best: free + (turn - free).mul_f64(SURE),
             again: (turn - early).max(self.until).min(now + LOOK_AGAIN),
         }
     }

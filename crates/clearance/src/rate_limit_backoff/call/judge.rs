@@ -133,7 +133,7 @@ impl<S, B: Replay> Call<S, B> {
 
     /// The request once more, if waiting for its turn is within all bounds. The call counts as held then.
     fn may_wait(&mut self, now: Instant, due: Due) -> Result<Request<B>, GaveUp> {
-        if due.at_best > self.latest(now) {
+        if due.turn > self.latest(now) {
             return Err(GaveUp::TooLong);
         }
         let (rules, waited) = (&self.core.rules, self.waited);

@@ -339,7 +339,7 @@ fn the_wait_to_expect_is_good_enough_to_refuse_early() {
         let mut gone = 0;
         for index in looking {
             let (deadline, place): &mut (Instant, Place) = &mut waiting[index - gone];
-            if bench.pause.expected(bench.now, place).at_best + ROUND_TRIP > *deadline {
+            if bench.pause.expected(bench.now, place).turn + ROUND_TRIP > *deadline {
                 bench.pause.leave(place);
                 most_late = most_late.max(bench.now.saturating_duration_since(*deadline));
                 waiting.remove(index - gone);
@@ -386,7 +386,7 @@ fn what_was_asked_for_lately_is_not_quiet() {
 }
 
 #[test]
-fn no_call_leaves_before_the_pause_ends_at_best() {
+fn no_turn_comes_before_the_pause_ends() {
     let mut bench = Bench::new();
     bench.refused(0, Some(SECOND));
     let until = bench.pause.until(bench.now).unwrap();
@@ -394,7 +394,7 @@ fn no_call_leaves_before_the_pause_ends_at_best() {
     for place in &places {
         assert!(place.is_taken());
         let due = bench.pause.expected(bench.now, place);
-        assert!(until <= due.at_best && due.at_best <= due.turn, "{due:?}");
+        assert!(until <= due.turn, "{due:?}");
     }
     let last = bench.pause.expected(bench.now, &places[9]);
     assert!(last.turn > until, "{last:?}");
