@@ -206,12 +206,12 @@ impl Prepared {
             .enable_time()
             .build()
             .expect("a runtime");
-        let calls = sides::over_bare(side, case, Loop(&runtime, side, *case));
+        let calls = sides::over_bare(side, case, Loop(&runtime, *case));
         let case = *case;
         let mut prepared = Self {
             calls,
             requests: Vec::new(),
-            made: Box::new(move || side.fit(case.request())),
+            made: Box::new(move || case.request()),
             runtime,
         };
         prepared.refill(requests);
@@ -238,7 +238,7 @@ impl fmt::Debug for Prepared {
     }
 }
 
-struct Loop<'a>(&'a Runtime, Side, Case);
+struct Loop<'a>(&'a Runtime, Case);
 
 impl Visit for Loop<'_> {
     type ResBody = Body;
@@ -250,14 +250,14 @@ impl Visit for Loop<'_> {
         S::Error: fmt::Debug,
         S::Future: Send,
     {
-        let Self(runtime, side, case) = self;
+        let Self(runtime, case) = self;
         runtime.block_on(async {
             // The first one fetches, the others fill what is kept for each thread and each service.
             for _ in 0..8 {
                 std::future::poll_fn(|cx| service.poll_ready(cx))
                     .await
                     .expect("ready");
-                let request = side.fit(case.request());
+                let request = case.request();
                 service.call(request).await.expect("a reply");
             }
         });

@@ -19,6 +19,7 @@ pub(crate) const UNAUTHENTICATED: u32 = 16;
 
 /// The status of a reply without messages. `None`: it has messages, or is not gRPC.
 #[cfg(any(feature = "skew-auth", feature = "rate-limit-backoff"))]
+#[inline]
 pub(crate) fn status(headers: &HeaderMap) -> Option<u32> {
     let kind = headers.get(http::header::CONTENT_TYPE)?.as_bytes();
     if !kind.starts_with(b"application/grpc") {

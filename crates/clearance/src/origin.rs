@@ -8,9 +8,13 @@ pub(crate) fn origin(uri: &Uri, headers: &HeaderMap) -> String {
     let Some(authority) = uri.authority().cloned().or_else(field) else {
         return "no address".to_owned();
     };
+    address(uri.scheme_str(), &authority)
+}
+
+/// The same, where both are known.
+pub(crate) fn address(scheme: Option<&str>, authority: &Authority) -> String {
     let host = authority.host().to_ascii_lowercase();
     let host = host.strip_suffix('.').unwrap_or(&host);
-    let scheme = uri.scheme_str();
     let default = match scheme {
         Some("http") => Some(80),
         Some("https") => Some(443),

@@ -25,6 +25,7 @@ use super::observation::is_cached;
 /// assert_ne!(first, of("Sun, 06 Nov 1994 08:49:38 GMT"));
 /// assert_eq!(None, of("Sunday, 06-Nov-94 08:49:37 GMT"));
 /// ```
+#[inline]
 #[must_use]
 pub fn date_fingerprint(headers: &HeaderMap) -> Option<u64> {
     /// What tells two characters apart that may stand in the same place: digits, and the letters of the months.

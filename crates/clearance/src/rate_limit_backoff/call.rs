@@ -28,19 +28,31 @@ pub(super) use self::judge::Outcome;
 /// From its first sending to the reply that is handed up.
 pub(super) struct Call<S, B> {
     core: Arc<Core<S>>,
-    /// `None`: not sent yet, or with a body that cannot be sent twice.
-    kept: Option<KeptRequest<B>>,
-    /// Where it was needed already, or cannot be had from `kept` later.
-    key: Option<Noted>,
-    /// Of a call that met a limit.
-    seat: Option<Seat>,
+    kept: Kept<B>,
     /// The round of refusals that had begun last when the call was sent.
     round: u64,
+    /// Boxed, as few calls come to more than one sending.
+    course: Option<Box<Course<S, B>>>,
+}
+
+/// What the call is sent again from.
+enum Kept<B> {
+    /// It was not sent yet.
+    Nothing,
+    Request(KeptRequest<B>),
+    /// Its body cannot be sent twice. Its refusal holds the others of its key all the same.
+    Key(Noted),
+}
+
+/// Of a call that met a limit, or that may wait longer or shorter than others.
+struct Course<S, B> {
+    key: Option<Key>,
+    seat: Option<Seat>,
     waited: Waited,
     max_wait: Duration,
     /// Of a gRPC call: when nobody waits for its reply any more.
     deadline: Option<Instant>,
-    wait: Option<Box<Wait<S, B>>>,
+    wait: Option<Wait<S, B>>,
 }
 
 /// From the moment in which a call is held to its next sending.
@@ -64,24 +76,23 @@ pub(super) enum Next<F> {
 pub(super) enum Turn {
     Now,
     At(Instant),
-    Never(RateLimited),
+    Never(Box<RateLimited>),
 }
 
 impl<S, B> Call<S, B> {
     pub(super) fn new(core: Arc<Core<S>>, request: &Request<B>) -> Self {
         let wishes = request.extensions();
-        let spent = wishes.get::<Waited>();
-        let max_wait = wishes.get::<MaxWait>().map(|wish| wish.0);
+        let (spent, most) = (wishes.get::<Waited>(), wishes.get::<MaxWait>());
+        let course = (spent.is_some() || most.is_some()).then(|| {
+            let max_wait = most.map_or(core.rules.max_wait, |most| most.0);
+            let waited = spent.copied().unwrap_or_default();
+            Box::new(Course::new(max_wait, waited, grpc::deadline(request)))
+        });
         Self {
-            max_wait: max_wait.unwrap_or(core.rules.max_wait),
             core,
-            kept: None,
-            key: None,
-            seat: None,
+            kept: Kept::Nothing,
             round: 0,
-            waited: spent.copied().unwrap_or_default(),
-            deadline: grpc::deadline(request),
-            wait: None,
+            course,
         }
     }
 
@@ -92,7 +103,8 @@ impl<S, B> Call<S, B> {
 
     /// What to wait for, if the call cannot be sent now. It is in line from the first time on.
     fn ask(&mut self, now: Instant) -> Option<Due> {
-        let (wait, seat) = (self.wait.as_ref()?, self.seat.as_mut()?);
+        let course = self.course.as_mut()?;
+        let (wait, seat) = (course.wait.as_ref()?, course.seat.as_mut()?);
         if now < wait.not_before {
             return Some(Due::at(wait.not_before));
         }
@@ -102,7 +114,8 @@ impl<S, B> Call<S, B> {
 
     /// Until its turn comes, unless that is too late.
     fn hold(&mut self, now: Instant, due: Due) -> Turn {
-        let latest = self.wait.as_ref().map_or(now, |wait| wait.latest);
+        let wait = self.course.as_ref().and_then(|course| course.wait.as_ref());
+        let latest = wait.map_or(now, |wait| wait.latest);
         if now < latest && due.turn <= latest {
             return Turn::At(due.again.min(latest));
         }
@@ -111,24 +124,38 @@ impl<S, B> Call<S, B> {
 
     /// The call is not sent, or not again. It leaves the line with its seat.
     fn refuse(&mut self, wait: Duration, limit: Limit) -> Turn {
-        let Some(seat) = self.seat.take() else {
+        let course = self.course.take();
+        let Some((seat, waited)) = course.and_then(|course| Some((course.seat?, course.waited)))
+        else {
             unreachable!("only a call with a seat is held");
         };
-        self.wait = None;
         seat.count_given_up();
         let error = RateLimited::new(seat.key(), wait, limit);
-        event::refused(seat.key(), &error, self.waited.attempts);
-        Turn::Never(error)
+        event::refused(seat.key(), &error, waited.attempts);
+        Turn::Never(Box::new(error))
+    }
+}
+
+impl<S, B> Course<S, B> {
+    fn new(max_wait: Duration, waited: Waited, deadline: Option<Instant>) -> Self {
+        Self {
+            key: None,
+            seat: None,
+            waited,
+            max_wait,
+            deadline,
+            wait: None,
+        }
     }
 
     fn wait(&mut self, request: Request<B>, now: Instant, not_before: Instant) {
-        self.wait = Some(Box::new(Wait {
+        self.wait = Some(Wait {
             request,
             since: now,
             not_before,
             latest: self.latest(now),
             service: None,
-        }));
+        });
     }
 
     /// When a call that is held from now on has waited as long as it may.
@@ -146,53 +173,54 @@ impl<S, B> Call<S, B> {
 }
 
 impl<S, B: Replay> Call<S, B> {
-    /// The gate on the way in: the request, to be sent at once, or its turn. Unless some key is limited it is
-    /// one atomic load.
-    pub(super) fn admit(&mut self, request: Request<B>) -> Result<Request<B>, Turn> {
+    /// The gate on the way in, unless some key is limited: one atomic load.
+    pub(super) fn is_clear(&mut self) -> bool {
         let sight = self.core.gates.sight();
         self.round = sight.round;
-        if sight.clear {
-            return Ok(self.keep(request));
-        }
+        sight.clear
+    }
+
+    /// The gate of the request's key: the request, to be sent at once, or its turn.
+    pub(super) fn admit(&mut self, request: Request<B>) -> Result<Request<B>, Turn> {
         let now = Instant::now();
+        let deadline = grpc::deadline(&request);
         let (head, body) = request.into_parts();
         let key = self.core.rules.key(&head);
         let request = Request::from_parts(head, body);
         let gate = self.core.gates.find(&key, now);
-        self.key = Some(Noted::Key(key));
+        let max_wait = self.core.rules.max_wait;
+        let course = self
+            .course
+            .get_or_insert_with(|| Box::new(Course::new(max_wait, Waited::default(), deadline)));
+        course.key = Some(key);
         let Some(mut seat) = gate.map(Seat::new) else {
-            return Ok(self.keep(request));
+            return Ok(request);
         };
         self.core.renew(&seat);
         let Some(due) = seat.pass(now) else {
-            self.seat = Some(seat).filter(Seat::met_limit);
-            return Ok(self.keep(request));
+            course.seat = Some(seat).filter(Seat::met_limit);
+            return Ok(request);
         };
         let ahead = due.turn - now;
-        event::held(seat.key(), None, ahead, self.waited.attempts);
+        event::held(seat.key(), None, ahead, course.waited.attempts);
         let has_room = seat.hold(self.core.rules.max_held);
-        self.seat = Some(seat);
+        course.seat = Some(seat);
         if !has_room {
             return Err(self.refuse(ahead, Limit::Crowd));
         }
-        self.wait(request, now, now);
+        course.wait(request, now, now);
         Err(self.hold(now, due))
     }
 
     /// Before every sending.
-    fn keep(&mut self, request: Request<B>) -> Request<B> {
-        self.waited.attempts = self.waited.attempts.saturating_add(1);
-        if self.kept.is_some() {
-            return request;
+    pub(super) fn keep(&mut self, request: &Request<B>) {
+        if let Some(course) = &mut self.course {
+            course.waited.attempts = course.waited.attempts.saturating_add(1);
         }
-        self.kept = KeptRequest::of(&request);
-        if self.kept.is_some() || self.key.is_some() {
-            return request;
+        if matches!(self.kept, Kept::Nothing) {
+            let note = || Kept::Key(self.core.rules.note_key(request));
+            self.kept = KeptRequest::of(request).map_or_else(note, Kept::Request);
         }
-        // Its refusal holds the others of its key, and then nothing is left to tell the key by.
-        let (request, key) = self.core.rules.note_key(request);
-        self.key = Some(key);
-        request
     }
 
     /// Makes the inner service ready and sends, if the gate still allows it then.
@@ -203,14 +231,18 @@ impl<S, B: Replay> Call<S, B> {
     where
         S: Service<Request<B>> + Clone,
     {
-        let Some(mut wait) = self.wait.take() else {
+        let waiting = self.course.as_mut().and_then(|course| {
+            let wait = course.wait.take()?;
+            Some((course, wait))
+        });
+        let Some((course, mut wait)) = waiting else {
             unreachable!("only a call that waits is made ready");
         };
-        let unready = || self.core.unready();
+        let unready = || self.core.spare.unready();
         let mut service = wait.service.take().unwrap_or_else(unready);
         let Poll::Ready(ready) = service.poll_ready(cx) else {
             wait.service = Some(service);
-            self.wait = Some(wait);
+            course.wait = Some(wait);
             return Poll::Pending;
         };
         ready?;
@@ -218,17 +250,21 @@ impl<S, B: Replay> Call<S, B> {
         // Read last: from here to the call nothing is awaited.
         self.round = self.core.gates.sight().round;
         let now = Instant::now();
-        let due = self.seat.as_mut().and_then(|seat| seat.pass(now));
+        let due = course.seat.as_mut().and_then(|seat| seat.pass(now));
         if let Some(due) = due {
             // The readiness goes back with the service.
-            self.wait = Some(wait);
+            course.wait = Some(wait);
             return Poll::Ready(Ok(Next::Hold(self.hold(now, due))));
         }
         let waited = now - wait.since;
-        self.waited.total = self.waited.total.saturating_add(waited);
-        let mut request = self.keep(wait.request);
-        grpc::tell_deadline(request.headers_mut(), self.deadline);
-        self.tell(|key| event::sent(key, waited, self.waited.attempts));
+        course.waited.total = course.waited.total.saturating_add(waited);
+        let deadline = course.deadline;
+        let mut request = wait.request;
+        self.keep(&request);
+        grpc::tell_deadline(request.headers_mut(), deadline);
+        if let Some(course) = &self.course {
+            course.tell(|key| event::sent(key, waited, course.waited.attempts));
+        }
         Poll::Ready(Ok(Next::Sent(service.call(request))))
     }
 }

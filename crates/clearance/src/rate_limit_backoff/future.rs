@@ -47,7 +47,7 @@ pin_project! {
         // About to be sent, and waiting for the inner service.
         Readying,
         // Not to be sent at all.
-        Refused { error: RateLimited },
+        Refused { error: Box<RateLimited> },
     }
 }
 
@@ -92,12 +92,14 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 StateProj::Calling { future } => {
-                    let reply = ready!(future.poll(cx)).map_err(Into::into)?;
-                    match this.call.judge(reply) {
-                        Outcome::Final(reply) => return Poll::Ready(Ok(reply)),
-                        Outcome::Wait(unread) => State::Draining {
-                            drain: Box::pin(Drain::new(unread)),
-                        },
+                    let mut answer = ready!(future.poll(cx));
+                    let judged = answer.as_mut().ok().map(|reply| this.call.judge(reply));
+                    if judged != Some(Outcome::Wait) {
+                        return Poll::Ready(answer.map_err(Into::into));
+                    }
+                    let unread = answer.map_err(Into::into)?.into_body();
+                    State::Draining {
+                        drain: Box::pin(Drain::new(unread)),
                     }
                 }
                 StateProj::Draining { drain } => {
@@ -112,7 +114,7 @@ where
                     Next::Sent(future) => State::Calling { future },
                     Next::Hold(turn) => turn.into(),
                 },
-                StateProj::Refused { error } => return Poll::Ready(Err(error.clone().into())),
+                StateProj::Refused { error } => return Poll::Ready(Err(error.clone())),
             };
             this.state.set(next);
         }

@@ -18,7 +18,7 @@ use super::{
     service::{Core, RateLimitBackoff},
     status::Status,
 };
-use crate::{origin::origin, sync::Mutex};
+use crate::{origin::origin, replay::Spare};
 
 /// Waits out rate limits, all callers together. See the [module](super) for what it does and when.
 ///
@@ -147,7 +147,7 @@ impl<S: Clone> Layer<S> for RateLimitBackoffLayer {
         let core = Core {
             rules: self.rules.clone(),
             gates: Arc::clone(&self.gates),
-            spare: Mutex::new(inner.clone()),
+            spare: Spare::of(&inner),
         };
         RateLimitBackoff::new(inner, core)
     }
@@ -172,14 +172,14 @@ impl Rules {
     }
 
     /// The key of a request that will be gone when it is asked for.
-    pub(super) fn note_key<B>(&self, request: Request<B>) -> (Request<B>, Noted) {
-        if self.key.is_none() && request.uri().authority().is_some() {
-            let address = request.uri().clone();
-            return (request, Noted::Address(address));
+    pub(super) fn note_key<B>(&self, request: &Request<B>) -> Noted {
+        let uri = request.uri();
+        match (uri.scheme(), uri.authority()) {
+            (Some(scheme), Some(host)) if self.key.is_none() => {
+                Noted::Address(scheme.clone(), host.clone())
+            }
+            _ => Noted::Key(self.key(&parts_of(request))),
         }
-        let (head, body) = request.into_parts();
-        let key = self.key(&head);
-        (Request::from_parts(head, body), Noted::Key(key))
     }
 
     pub(super) fn generation(&self) -> Option<u64> {
@@ -193,4 +193,14 @@ impl Rules {
     pub(super) fn local_now(&self) -> SystemTime {
         self.wall.now()
     }
+}
+
+fn parts_of<B>(request: &Request<B>) -> Parts {
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.method = request.method().clone();
+    head.uri = request.uri().clone();
+    head.version = request.version();
+    head.headers = request.headers().clone();
+    head.extensions = request.extensions().clone();
+    head
 }

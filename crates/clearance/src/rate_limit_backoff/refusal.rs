@@ -29,6 +29,7 @@ pub enum Refusal {
 pub(super) type Classify = dyn Fn(StatusCode, &HeaderMap) -> Option<Refusal> + Send + Sync;
 
 /// What this reply is; `other` judges the statuses that HTTP does not settle.
+#[inline]
 pub(super) fn refusal(
     status: StatusCode,
     headers: &HeaderMap,

@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fmt, mem,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -12,7 +12,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{call::Call, future::ResponseFuture, gate::Seat, gates::Gates, layer::Rules};
-use crate::{Replay, sync::Mutex};
+use crate::{Replay, replay::Spare};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -27,8 +27,8 @@ pub struct RateLimitBackoff<S> {
 pub(super) struct Core<S> {
     pub(super) rules: Rules,
     pub(super) gates: Arc<Gates>,
-    /// Never made ready: what a call that waited is sent by. Behind a lock so that `S` need not be `Sync`.
-    pub(super) spare: Mutex<S>,
+    /// What a call that waited is sent by.
+    pub(super) spare: Spare<S>,
 }
 
 // ===== impl RateLimitBackoff =====
@@ -68,8 +68,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let mut call = Call::new(Arc::clone(&self.core), &request);
-        match call.admit(request) {
+        let admitted = match call.is_clear() {
+            true => Ok(request),
+            false => call.admit(request),
+        };
+        match admitted {
             Ok(request) => {
+                call.keep(&request);
                 let future = self.inner.call(request);
                 ResponseFuture::calling(future, call)
             }
@@ -108,12 +113,5 @@ impl<S> Core<S> {
         if let Some(generation) = self.rules.generation() {
             seat.renew(generation);
         }
-    }
-}
-
-impl<S: Clone> Core<S> {
-    pub(super) fn unready(&self) -> S {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        spare.clone()
     }
 }

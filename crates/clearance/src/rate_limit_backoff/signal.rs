@@ -21,6 +21,7 @@ pub(super) struct Sight {
 }
 
 impl Signal {
+    #[inline]
     pub(super) fn read(&self) -> Sight {
         let word = self.0.load(Ordering::Acquire);
         Sight {

@@ -4,7 +4,7 @@ use std::{
     error::Error,
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -24,15 +24,9 @@ type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// It is not `Clone`: what it is good for is [`again`](Replay::again), which says when it is not possible. Its error is that
 /// of the body inside, boxed and unchanged, or a [`ReplayBodyError`](super::ReplayBodyError).
-pub struct ReplayBody<B>(Kind<B>);
-
-enum Kind<B> {
-    /// Not kept, or not any more. In a lock only so that it can be shared like the other kind.
-    Once(Mutex<B>),
-    Kept {
-        source: Arc<Source<B>>,
-        place: Place,
-    },
+pub struct ReplayBody<B> {
+    source: Arc<Source<B>>,
+    place: Place,
 }
 
 impl<B: Body> ReplayBody<B> {
@@ -42,33 +36,32 @@ impl<B: Body> ReplayBody<B> {
     }
 
     pub(super) fn keeping(body: B, most: usize) -> Self {
-        let too_long = body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX);
-        Self(if too_long {
-            Kind::Once(Mutex::new(body))
-        } else {
-            Kind::Kept {
-                source: Arc::new(Source::new(body, most)),
-                place: Place::default(),
-            }
-        })
+        Self {
+            source: Arc::new(Source::new(body, most)),
+            place: Place::default(),
+        }
+    }
+}
+
+impl<B> ReplayBody<B> {
+    fn copy(&self, place: Place) -> Self {
+        let source = Arc::clone(&self.source);
+        Self { source, place }
     }
 }
 
 impl<B: Body + Unpin> Replay for ReplayBody<B> {
     fn again(&self) -> Option<Self> {
-        let Kind::Kept { source, place } = &self.0 else {
-            return None;
-        };
-        let place = source.one_more(place)?;
-        let source = Arc::clone(source);
-        Some(Self(Kind::Kept { source, place }))
+        let place = self.source.one_more(&self.place)?;
+        Some(self.copy(place))
+    }
+
+    fn keep(&self) -> Option<Self> {
+        (!self.source.too_long).then(|| self.copy(Place::default()))
     }
 
     fn seat(&self) -> Option<&Seat> {
-        match &self.0 {
-            Kind::Once(_) => None,
-            Kind::Kept { source, .. } => Some(&source.seat),
-        }
+        Some(&self.source.seat)
     }
 }
 
@@ -83,45 +76,20 @@ where
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.0 {
-            Kind::Once(body) => {
-                let body = body.get_mut().unwrap_or_else(PoisonError::into_inner);
-                let frame = ready!(Pin::new(body).poll_frame(cx));
-                Poll::Ready(frame.map(|frame| frame.map(shared).map_err(Into::into)))
-            }
-            Kind::Kept { source, place } => {
-                let (frame, rest) = match ready!(source.poll_next(place, cx)) {
-                    Next::Frame(frame) => (frame, None),
-                    Next::TooLong(frame, rest) => (frame, Some(rest)),
-                    Next::End => return Poll::Ready(None),
-                    Next::Failed(error) => return Poll::Ready(Some(Err(error))),
-                };
-                if let Some(rest) = rest {
-                    self.0 = Kind::Once(Mutex::new(rest));
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-        }
+        let Self { source, place } = &mut *self;
+        Poll::Ready(match ready!(source.poll_next(place, cx)) {
+            Next::Frame(frame) => Some(Ok(frame)),
+            Next::End => None,
+            Next::Failed(error) => Some(Err(error)),
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Kind::Once(body) => body
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_end_stream(),
-            Kind::Kept { source, place } => source.is_end(place),
-        }
+        self.source.is_end(&self.place)
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
-            Kind::Once(body) => body
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .size_hint(),
-            Kind::Kept { source, place } => source.size_hint(place),
-        }
+        self.source.size_hint(&self.place)
     }
 }
 
@@ -139,7 +107,7 @@ impl<B: Body + Default> Default for ReplayBody<B> {
 impl<B> fmt::Debug for ReplayBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReplayBody")
-            .field("kept", &matches!(self.0, Kind::Kept { .. }))
+            .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }

@@ -1,11 +1,9 @@
 //! The copy of a request that a replay is made of.
 
 use http::{Extensions, Request, request::Parts};
+use tokio::time::Instant;
 
-use super::{
-    Replay,
-    head::{Head, Seat},
-};
+use super::{Replay, head::Head};
 
 /// A request's head and body as they were before it was sent.
 #[derive(Debug)]
@@ -19,7 +17,7 @@ pub(crate) struct KeptRequest<B> {
 impl<B: Replay> KeptRequest<B> {
     /// A copy of `request`. `None` if its body cannot be sent twice.
     pub(crate) fn of(request: &Request<B>) -> Option<Self> {
-        let body = request.body().again()?;
+        let body = request.body().keep()?;
         Some(Self {
             head: own(request, &body),
             extensions: request.extensions().clone(),
@@ -29,11 +27,14 @@ impl<B: Replay> KeptRequest<B> {
 
     /// The head as it was before the request was sent.
     pub(crate) fn head(&self) -> Parts {
-        let seated = || self.body.seat().and_then(Seat::get);
-        let head = self.head.as_deref().or_else(seated);
-        let mut head = head.expect("kept from the beginning").parts();
+        let mut head = self.read(Head::parts);
         head.extensions = self.extensions.clone();
         head
+    }
+
+    /// Of a gRPC call: when nobody waits for its reply any more.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.read(Head::deadline)
     }
 
     /// The request once more. `None` if its body turned out to be longer than can be kept.
@@ -41,12 +42,20 @@ impl<B: Replay> KeptRequest<B> {
         let body = self.body.again()?;
         Some(Request::from_parts(self.head(), body))
     }
+
+    fn read<T>(&self, read: impl FnOnce(&Head) -> T) -> T {
+        match (&self.head, self.body.seat()) {
+            (Some(head), _) => read(head),
+            (None, Some(seat)) => read(&seat.lock()),
+            (None, None) => unreachable!("there is a seat where nothing was kept"),
+        }
+    }
 }
 
 /// A copy of the head, unless the body has a seat for it.
 fn own<B: Replay>(request: &Request<B>, body: &B) -> Option<Box<Head>> {
     let is_seated = body.seat().is_some_and(|seat| seat.keep(request));
-    (!is_seated).then(|| Box::new(Head::of(request)))
+    (!is_seated).then(|| Head::of(request))
 }
 
 #[cfg(test)]

@@ -61,13 +61,14 @@ mod head;
 mod kept;
 mod layer;
 mod source;
+mod spare;
 
 pub use self::{
     body::ReplayBody,
     layer::{ReplayBodyLayer, ReplayBodyService},
     source::ReplayBodyError,
 };
-pub(crate) use self::{drain::Drain, kept::KeptRequest};
+pub(crate) use self::{drain::Drain, kept::KeptRequest, spare::Spare};
 
 /// Whether doing it twice is as good as once: an idempotent method (RFC 9110 §9.2.2), or a key by which the server knows
 /// the request again.
@@ -95,6 +96,12 @@ pub trait Replay: Sized {
     ///
     /// Other copies that are being sent may be cut off.
     fn again(&self) -> Option<Self>;
+
+    /// What [`again`](Self::again) is asked of later. This body itself is sent before that.
+    #[doc(hidden)]
+    fn keep(&self) -> Option<Self> {
+        self.again()
+    }
 
     /// Where the head of its request is kept, for all layers that keep one.
     #[doc(hidden)]

@@ -38,20 +38,22 @@ pub enum ReplayBodyError {
 /// A body that is read once and sent several times.
 pub(super) struct Source<B> {
     pub(super) seat: Seat,
+    /// It is known to be too long from the beginning.
+    pub(super) too_long: bool,
     /// Polled under the lock, since its frames must be kept in the order in which they come.
     state: Mutex<State<B>>,
 }
 
 struct State<B> {
-    /// What is not read yet. `None`: all is.
+    /// What is not read yet. `None`: all is, or it failed.
     rest: Option<B>,
     kept: Kept,
-    /// Nothing is kept any more.
+    /// Nothing is kept any more: whoever reads it is the last to.
     lost: bool,
     /// Of the whole body.
     hint: SizeHint,
     most: usize,
-    /// How often the body was asked for again: only the two copies concerned may be sent since.
+    /// How often the body was asked for again: only the copies that know of the last time may be sent since.
     asked: u32,
     /// How many sendings have begun, and the last one of these that was allowed to: it reads on.
     begun: u32,
@@ -65,7 +67,7 @@ struct Kept {
     // Most bodies are one frame, which then takes no allocation.
     first: Option<Bytes>,
     others: Vec<Bytes>,
-    trailers: Option<HeaderMap>,
+    trailers: Option<Box<HeaderMap>>,
     bytes: u64,
 }
 
@@ -77,13 +79,10 @@ pub(super) struct Place {
     /// 0: it has not begun.
     sending: u32,
     frames: usize,
-    bytes: u64,
 }
 
-pub(super) enum Next<B> {
+pub(super) enum Next {
     Frame(Frame<Bytes>),
-    /// The frame, and all that comes after it: no more is kept.
-    TooLong(Frame<Bytes>, B),
     End,
     Failed(BoxError),
 }
@@ -93,13 +92,15 @@ pub(super) enum Next<B> {
 impl<B: Body> Source<B> {
     pub(super) fn new(body: B, most: usize) -> Self {
         let hint = body.size_hint();
+        let too_long = hint.lower() > u64::try_from(most).unwrap_or(u64::MAX);
         let rest = (!body.is_end_stream()).then_some(body);
         Self {
             seat: Seat::default(),
+            too_long,
             state: Mutex::new(State {
                 rest,
                 kept: Kept::default(),
-                lost: false,
+                lost: too_long,
                 hint,
                 most,
                 asked: 0,
@@ -112,19 +113,29 @@ impl<B: Body> Source<B> {
 
     pub(super) fn is_end(&self, place: &Place) -> bool {
         let state = self.lock();
-        state.rest.is_none() && !state.lost && place.frames == state.kept.frames()
+        match &state.rest {
+            Some(rest) => state.lost && state.is_read_by(place) && rest.is_end_stream(),
+            None if state.lost => state.is_read_by(place),
+            None => place.frames == state.kept.frames(),
+        }
     }
 
     pub(super) fn size_hint(&self, place: &Place) -> SizeHint {
         let state = self.lock();
-        // HTTP/1.1 sends no trailers after a body of known length.
-        if state.rest.is_none() && !state.lost && state.kept.trailers.is_none() {
-            return SizeHint::with_exact(state.kept.bytes.saturating_sub(place.bytes));
+        let left = state.kept.bytes_after(place.frames);
+        match &state.rest {
+            Some(rest) if state.lost && state.is_read_by(place) => return rest.size_hint(),
+            // HTTP/1.1 sends no trailers after a body of known length.
+            None if state.kept.trailers.is_none() && !state.lost => {
+                return SizeHint::with_exact(left);
+            }
+            _ => {}
         }
+        let passed = state.kept.bytes - left;
         let mut hint = SizeHint::new();
-        hint.set_lower(state.hint.lower().saturating_sub(place.bytes));
+        hint.set_lower(state.hint.lower().saturating_sub(passed));
         if let Some(upper) = state.hint.upper() {
-            hint.set_upper(upper.saturating_sub(place.bytes).max(hint.lower()));
+            hint.set_upper(upper.saturating_sub(passed).max(hint.lower()));
         }
         hint
     }
@@ -143,7 +154,7 @@ impl<B> Source<B> {
             asked: AtomicU32::new(state.asked),
             ..Place::default()
         };
-        let is_read_on = state.reader == place.sending;
+        let is_read_on = state.is_read_by(place);
         let cut_off = state.waker.take_if(|_| !is_read_on);
         drop(state);
         // It asks once more, to learn that it is over.
@@ -155,7 +166,8 @@ impl<B> Source<B> {
         let mut state = self.lock();
         state.begun += 1;
         place.sending = state.begun;
-        if state.asked != *place.asked.get_mut() {
+        let has_begun = state.reader != 0;
+        if state.asked != *place.asked.get_mut() || (state.lost && has_begun) {
             return;
         }
         state.reader = place.sending;
@@ -171,75 +183,83 @@ impl<B> Source<B> {
 
 impl<B: Body<Error: Into<BoxError>> + Unpin> Source<B> {
     /// The frame after `place`, from what is kept or from the body.
-    pub(super) fn poll_next(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<Next<B>> {
+    pub(super) fn poll_next(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<Next> {
         if place.sending == 0 {
             self.begin(place);
         }
         let mut state = self.lock();
         let state = &mut *state;
         if let Some(frame) = state.kept.frame(place.frames) {
-            place.passed(&frame);
+            place.frames += 1;
             return Poll::Ready(Next::Frame(frame));
         }
-        if state.lost {
+        if state.lost && !state.is_read_by(place) {
             return Poll::Ready(Next::Failed(ReplayBodyError::NotKept.into()));
         }
+        let is_cut_off = !state.is_read_by(place) || state.asked != *place.asked.get_mut();
         let Some(rest) = &mut state.rest else {
             return Poll::Ready(Next::End);
         };
-        if state.reader != place.sending || state.asked != *place.asked.get_mut() {
+        if is_cut_off {
             return Poll::Ready(Next::Failed(ReplayBodyError::Superseded.into()));
         }
         let Poll::Ready(next) = Pin::new(&mut *rest).poll_frame(cx) else {
             state.waker = Some(cx.waker().clone());
             return Poll::Pending;
         };
-        let frame = match next.transpose() {
-            Ok(Some(frame)) => shared(frame),
+        let ended = rest.is_end_stream();
+        Poll::Ready(match next.transpose() {
+            Ok(Some(frame)) => {
+                let frame = shared(frame);
+                if !state.lost {
+                    place.frames += 1;
+                    state.keep(&frame, ended);
+                }
+                Next::Frame(frame)
+            }
             Ok(None) => {
                 state.end();
-                return Poll::Ready(Next::End);
+                Next::End
             }
             Err(error) => {
                 state.lose();
-                return Poll::Ready(Next::Failed(error.into()));
+                state.rest = None;
+                Next::Failed(error.into())
             }
-        };
-        let ended = rest.is_end_stream();
-        place.passed(&frame);
-        if !state.kept.keep(&frame, state.most) {
-            let rest = state.lose();
-            return Poll::Ready(match rest {
-                Some(rest) => Next::TooLong(frame, rest),
-                None => Next::Frame(frame),
-            });
-        }
-        if ended {
-            state.end();
-        }
-        Poll::Ready(Next::Frame(frame))
+        })
     }
 }
 
 // ===== impl State =====
 
 impl<B> State<B> {
+    /// Whether it is this copy that reads on. Of a body that nobody has begun to read it is every copy.
+    fn is_read_by(&self, place: &Place) -> bool {
+        self.reader == place.sending
+    }
+
+    fn keep(&mut self, frame: &Frame<Bytes>, ended: bool) {
+        if !self.kept.keep(frame, self.most) {
+            self.lose();
+        } else if ended {
+            self.end();
+        }
+    }
+
     /// All is read. What is shorter or longer than it was said to be fails where it is sent; sent again, it would tell the
     /// length that it has, and look whole.
     fn end(&mut self) {
         let (least, most) = (self.hint.lower(), self.hint.upper());
-        if (least..=most.unwrap_or(u64::MAX)).contains(&self.kept.bytes) {
-            self.rest = None;
-        } else {
+        if !(least..=most.unwrap_or(u64::MAX)).contains(&self.kept.bytes) {
             self.lose();
         }
+        self.rest = None;
     }
 
-    /// From now on the body cannot be sent again. Returns what is not read of it.
-    fn lose(&mut self) -> Option<B> {
+    /// From now on the body cannot be sent again.
+    fn lose(&mut self) {
         self.kept = Kept::default();
         self.lost = true;
-        self.rest.take()
     }
 }
 
@@ -257,15 +277,21 @@ impl Kept {
         };
         let trailers = || {
             let trailers = self.trailers.as_ref().filter(|_| nth + 1 == self.frames());
-            trailers.cloned().map(Frame::trailers)
+            trailers.map(|trailers| Frame::trailers(HeaderMap::clone(trailers)))
         };
         data.cloned().map(Frame::data).or_else(trailers)
+    }
+
+    /// How long the frames after so many are.
+    fn bytes_after(&self, frames: usize) -> u64 {
+        let data = self.first.iter().chain(&self.others).skip(frames);
+        data.map(|data| data.len() as u64).sum()
     }
 
     /// Whether there is room for `frame`.
     fn keep(&mut self, frame: &Frame<Bytes>, most: usize) -> bool {
         if let Some(trailers) = frame.trailers_ref() {
-            self.trailers = Some(trailers.clone());
+            self.trailers = Some(Box::new(trailers.clone()));
             return true;
         }
         let Some(data) = frame.data_ref() else {
@@ -281,13 +307,6 @@ impl Kept {
             Some(_) => self.others.push(data.clone()),
         }
         true
-    }
-}
-
-impl Place {
-    fn passed(&mut self, frame: &Frame<Bytes>) {
-        self.frames += 1;
-        self.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -17,7 +18,7 @@ use tower_service::Service;
 use super::report;
 use crate::{
     RefusalReason, Settled, TokenRefused, Waited, grpc,
-    replay::{Drain, KeptRequest, Replay},
+    replay::{Drain, KeptRequest, Replay, Spare},
 };
 
 /// How long a refused call waits to learn whether a replay is worth it.
@@ -37,28 +38,35 @@ pin_project! {
 }
 
 pin_project! {
+    // What few calls come to is boxed: it is larger than all the rest.
     #[project = StateProj]
     enum State<F, S, B, ResBody> {
         Calling { #[pin] future: F },
-        Settling { settled: Settled, #[pin] patience: Sleep, held: Option<Response<ResBody>> },
-        Draining { #[pin] drain: Drain<ResBody>, replay: Option<Prepared<S, B>> },
-        Readying { replay: Option<Prepared<S, B>> },
-        Replaying { #[pin] future: F },
+        Settling { refused: Option<Box<Refused<ResBody>>> },
+        Draining { drain: Pin<Box<Drain<ResBody>>>, replay: Option<Box<Prepared<S, B>>> },
+        Readying { replay: Option<Box<Prepared<S, B>>> },
+        Replaying { future: Pin<Box<F>> },
     }
 }
 
 /// What a replay is made of.
 pub(super) struct Replayable<S, B> {
     pub(super) kept: KeptRequest<B>,
-    /// Of a gRPC call: when nobody waits for its reply any more.
-    pub(super) deadline: Option<Instant>,
-    pub(super) unready: S,
+    pub(super) spare: Arc<Spare<S>>,
+}
+
+/// A reply that is held until it is clear whether a replay is worth it.
+struct Refused<ResBody> {
+    response: Response<ResBody>,
+    settled: Settled,
+    patience: Pin<Box<Sleep>>,
 }
 
 /// A replay that is going to be sent.
 struct Prepared<S, B> {
     request: Request<B>,
     service: S,
+    /// Of a gRPC call: when nobody waits for its reply any more.
     deadline: Option<Instant>,
 }
 
@@ -73,7 +81,7 @@ impl<S: Service<Request<B>>, B, ResBody> ResponseFuture<S, B, ResBody> {
 
 impl<S, B, ResBody> Future for ResponseFuture<S, B, ResBody>
 where
-    S: Service<Request<B>, Response = Response<ResBody>>,
+    S: Service<Request<B>, Response = Response<ResBody>> + Clone,
     B: Replay,
     ResBody: Body,
 {
@@ -84,46 +92,48 @@ where
         loop {
             let (mut response, outcome) = match this.state.as_mut().project() {
                 StateProj::Calling { future } => {
-                    let response = ready!(future.poll(cx))?;
+                    let answer = ready!(future.poll(cx));
+                    let Ok(response) = &answer else {
+                        return Poll::Ready(answer);
+                    };
                     match response.extensions().get::<TokenRefused>() {
                         // What cannot be sent again has nothing to wait for.
                         Some(refused) if this.replayable.is_some() => {
                             let settled = refused.settled();
                             let patience = Instant::now() + PATIENCE;
-                            let deadline = this.replayable.as_ref().and_then(|kept| kept.deadline);
+                            let kept = this.replayable.as_ref().map(|replay| &replay.kept);
+                            let deadline = kept.and_then(KeptRequest::deadline);
                             let patience = deadline.unwrap_or(patience).min(patience);
-                            this.state.set(State::Settling {
+                            let refused = Some(Box::new(Refused {
+                                response: answer?,
                                 settled,
-                                patience: sleep_until(patience),
-                                held: Some(response),
-                            });
+                                patience: Box::pin(sleep_until(patience)),
+                            }));
+                            this.state.set(State::Settling { refused });
                             continue;
                         }
                         // Another auth layer is below: it may have another token by now.
-                        None if response.status() == StatusCode::UNAUTHORIZED => (response, Ok(())),
+                        None if response.status() == StatusCode::UNAUTHORIZED => (answer?, Ok(())),
                         _ => {
-                            report::passed_on(&response);
-                            return Poll::Ready(Ok(response));
+                            report::passed_on(response);
+                            return Poll::Ready(answer);
                         }
                     }
                 }
-                StateProj::Settling {
-                    settled,
-                    patience,
-                    held,
-                } => {
-                    let outcome = match Pin::new(settled).poll(cx) {
+                StateProj::Settling { refused } => {
+                    let held = refused.as_mut().expect("polled after its end");
+                    let outcome = match Pin::new(&mut held.settled).poll(cx) {
                         Poll::Ready(outcome) => outcome,
                         Poll::Pending => {
-                            ready!(patience.poll(cx));
+                            ready!(held.patience.as_mut().poll(cx));
                             Err(RefusalReason::Undecided)
                         }
                     };
-                    let held = held.take().expect("polled after its end");
-                    (held, outcome)
+                    let held = refused.take().expect("it was there a line ago");
+                    (held.response, outcome)
                 }
                 StateProj::Draining { drain, replay } => {
-                    ready!(drain.poll(cx));
+                    ready!(drain.as_mut().poll(cx));
                     let replay = replay.take();
                     this.state.set(State::Readying { replay });
                     continue;
@@ -135,14 +145,14 @@ where
                         mut request,
                         mut service,
                         deadline,
-                    } = replay.take().expect("it was there a line ago");
+                    } = *replay.take().expect("it was there a line ago");
                     grpc::tell_deadline(request.headers_mut(), deadline);
-                    let future = service.call(request);
+                    let future = Box::pin(service.call(request));
                     this.state.set(State::Replaying { future });
                     continue;
                 }
                 StateProj::Replaying { future } => {
-                    let mut response = ready!(future.poll(cx))?;
+                    let mut response = ready!(future.as_mut().poll(cx))?;
                     let refused = response.extensions().get::<TokenRefused>();
                     if let Some(reason) = refused.and_then(TokenRefused::known_reason) {
                         response.extensions_mut().insert(reason);
@@ -164,7 +174,7 @@ where
                         uri.path = replay.request.uri().path(),
                         "request replayed after a refusal"
                     );
-                    let drain = Drain::new(response.into_body());
+                    let drain = Box::pin(Drain::new(response.into_body()));
                     this.state.set(State::Draining {
                         drain,
                         replay: Some(replay),
@@ -180,25 +190,20 @@ where
 }
 
 /// The replay to send in place of `response`, unless the body cannot be sent again.
-fn prepare<S, B: Replay, ResBody>(
+fn prepare<S: Clone, B: Replay, ResBody>(
     response: &Response<ResBody>,
-
     replayable: Option<Replayable<S, B>>,
-) -> Option<Prepared<S, B>> {
-    let Replayable {
-        kept,
-        deadline,
-        unready,
-    } = replayable?;
+) -> Option<Box<Prepared<S, B>>> {
+    let Replayable { kept, spare } = replayable?;
     let mut request = kept.again()?;
     if let Some(waited) = response.extensions().get::<Waited>() {
         request.extensions_mut().insert(*waited);
     }
-    Some(Prepared {
+    Some(Box::new(Prepared {
         request,
-        service: unready,
-        deadline,
-    })
+        service: spare.unready(),
+        deadline: kept.deadline(),
+    }))
 }
 
 impl<S: Service<Request<B>>, B, ResBody> fmt::Debug for ResponseFuture<S, B, ResBody> {

@@ -27,7 +27,7 @@ impl Retry401Layer {
     }
 }
 
-impl<S> Layer<S> for Retry401Layer {
+impl<S: Clone> Layer<S> for Retry401Layer {
     type Service = Retry401<S>;
 
     fn layer(&self, inner: S) -> Retry401<S> {

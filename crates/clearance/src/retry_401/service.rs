@@ -1,27 +1,33 @@
 //! The service.
 
-use std::task::{Context, Poll};
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use super::future::{Replayable, ResponseFuture};
-use crate::{
-    grpc,
-    replay::{KeptRequest, Replay, is_idempotent},
-};
+use crate::replay::{KeptRequest, Replay, Spare, is_idempotent};
 
 /// Sends a refused request once more, when that is worth it. See the [module](super).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Retry401<S> {
     inner: S,
+    spare: Arc<Spare<S>>,
     idempotent_only: bool,
 }
 
 impl<S> Retry401<S> {
-    pub(super) fn new(inner: S, idempotent_only: bool) -> Self {
+    pub(super) fn new(inner: S, idempotent_only: bool) -> Self
+    where
+        S: Clone,
+    {
         Self {
+            spare: Arc::new(Spare::of(&inner)),
             inner,
             idempotent_only,
         }
@@ -62,9 +68,17 @@ where
         let kept = allowed.then(|| KeptRequest::of(&request)).flatten();
         let replayable = kept.map(|kept| Replayable {
             kept,
-            deadline: grpc::deadline(&request),
-            unready: self.inner.clone(),
+            spare: Arc::clone(&self.spare),
         });
         ResponseFuture::new(self.inner.call(request), replayable)
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Retry401<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retry401")
+            .field("inner", &self.inner)
+            .field("idempotent_only", &self.idempotent_only)
+            .finish_non_exhaustive()
     }
 }

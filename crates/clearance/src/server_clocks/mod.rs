@@ -34,6 +34,7 @@ pub(crate) struct Sending {
 }
 
 impl Sending {
+    #[inline]
     pub(crate) fn now(wall: &dyn WallClock) -> Self {
         Self {
             at: Instant::now(),
@@ -68,6 +69,7 @@ impl ServerClocks {
     }
 
     /// A request is about to be sent to the host behind a slot, which gets a name when it is met first.
+    #[inline]
     pub(crate) fn meet(&self, slot: OriginSlot, uri: &Uri, headers: &HeaderMap) {
         let host = &self.hosts[slot.index()];
         if host.get().is_none() {
@@ -92,6 +94,7 @@ impl ServerClocks {
     }
 
     /// A reply of an API host. Says whether it told anything new.
+    #[inline]
     pub(crate) fn replied(&self, slot: OriginSlot, headers: &HeaderMap, sent: Instant) -> bool {
         let news = self.hosts[slot.index()]
             .get()
@@ -167,6 +170,7 @@ impl ServerClocks {
     }
 
     /// Now, on both local clocks.
+    #[inline]
     pub(crate) fn local(&self) -> Sending {
         Sending::now(&*self.wall)
     }

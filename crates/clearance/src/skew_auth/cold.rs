@@ -119,7 +119,11 @@ where
                     };
                     ready.map_err(Into::into)?;
                     let mut granted = grant.take().and_then(Seated::take);
-                    if *waited && !granted.as_ref().is_some_and(|granted| granted.on_trial) {
+                    if *waited
+                        && !granted
+                            .as_ref()
+                            .is_some_and(|granted| granted.terms.on_trial)
+                    {
                         granted = self.shared.try_grant(self.min, waiting).transpose()?;
                     }
                     let Some(granted) = granted else {
@@ -133,7 +137,8 @@ where
                     };
                     let deadline = self.deadline.as_ref().map(|sleep| sleep.deadline());
                     grpc::tell_deadline(request.headers_mut(), deadline);
-                    let sent = attach(&mut request, &self.shared, granted, Instant::now());
+                    let (token, terms) = (&granted.token, granted.terms);
+                    let sent = attach(&mut request, &self.shared, token, terms, Instant::now());
                     return Poll::Ready(Ok((self.service.call(request), sent)));
                 }
             }
@@ -165,7 +170,7 @@ impl Seated {
 impl Drop for Seated {
     fn drop(&mut self) {
         if let Some(grant) = self.grant.take() {
-            if grant.on_trial {
+            if grant.terms.on_trial {
                 self.shared.seat_left(grant.token.id);
             }
         }

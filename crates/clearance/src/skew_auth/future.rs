@@ -19,7 +19,7 @@ use tower_service::Service;
 use super::{BoxError, cold::Cold};
 use crate::{
     RefusalReason, TokenRefused, challenge, grpc,
-    token_cache::{CachedToken, Grant, Refusal, Shared, Waiting},
+    token_cache::{CachedToken, Refusal, Shared, Terms, Waiting},
 };
 
 pin_project! {
@@ -88,20 +88,21 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProj::Sent { future, sent } => {
-                    let mut response = ready!(future.poll(cx)).map_err(Into::into)?;
-                    match sent.take() {
-                        Some(sent) => sent.answered(&mut response),
+                    let mut answer = ready!(future.poll(cx));
+                    match (&mut answer, sent.take()) {
+                        (Ok(response), Some(sent)) => sent.answered(response),
                         // Unless another layer below did attach one, and knows better.
-                        None if Verdict::of(&response) == Verdict::Refused
-                            && response.extensions().get::<TokenRefused>().is_none() =>
+                        (Ok(response), None)
+                            if Verdict::of(response) == Verdict::Refused
+                                && response.extensions().get::<TokenRefused>().is_none() =>
                         {
                             response
                                 .extensions_mut()
                                 .insert(TokenRefused::refused(RefusalReason::NotAttached));
                         }
-                        None => {}
+                        _ => {}
                     }
-                    return Poll::Ready(Ok(response));
+                    return Poll::Ready(answer.map_err(Into::into));
                 }
                 StateProj::Waiting { cold } => {
                     let (future, sent) = ready!(cold.as_mut().poll(cx))?;
@@ -152,18 +153,25 @@ impl Verdict {
 }
 
 /// A token that is on its way with a request.
-pub(super) struct Sent {
+pub(super) enum Sent {
+    Plainly(OnItsWay),
+    /// Apart, as few calls have more to tell.
+    With(Box<(OnItsWay, Rare)>),
+}
+
+pub(super) struct OnItsWay {
     shared: Arc<Shared>,
-    token: Arc<CachedToken>,
     at: Instant,
+    /// Of the token: as good as its number, in half the space.
+    id: u32,
     slot: OriginSlot,
     on_trial: bool,
-    /// Kept apart, as few calls have any of it.
-    rare: Option<Box<Rare>>,
+    /// The origin took this token before.
+    is_known: bool,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Rare {
+pub(super) struct Rare {
     held_since: Option<Instant>,
     /// Where routes are watched.
     route: Option<u64>,
@@ -171,65 +179,76 @@ struct Rare {
 
 impl Sent {
     pub(super) fn new(
-        shared: Arc<Shared>,
-        grant: Grant,
+        shared: &Arc<Shared>,
+        token: &CachedToken,
         slot: OriginSlot,
+        terms: Terms,
         at: Instant,
         route: Option<u64>,
     ) -> Self {
-        let rare = Rare {
-            held_since: grant.held_since,
-            route,
-        };
-        let is_any = rare.held_since.is_some() || route.is_some();
-        Self {
-            shared,
-            token: grant.token,
+        let sent = OnItsWay {
+            shared: Arc::clone(shared),
             at,
+            id: token.id as u32,
             slot,
-            on_trial: grant.on_trial,
-            rare: is_any.then(|| Box::new(rare)),
+            on_trial: terms.on_trial,
+            is_known: token.was_accepted(slot),
+        };
+        let held_since = terms.held_since;
+        if held_since.is_none() && route.is_none() {
+            return Self::Plainly(sent);
         }
+        Self::With(Box::new((sent, Rare { held_since, route })))
     }
 
-    fn answered<B>(mut self, response: &mut Response<B>) {
-        let on_trial = mem::take(&mut self.on_trial);
-        let (token, headers) = (&self.token, response.headers());
-        self.shared
-            .observe(token.clocks(), self.slot, headers, self.at);
-        let rare = || self.rare.as_deref().copied().unwrap_or_default();
-        match Verdict::of(response) {
-            Verdict::Refused => {
-                let refused = self.shared.refused(Refusal {
-                    id: token.id,
-                    by: self.slot,
-                    on_trial,
-                    challenge: challenge::read(headers),
-                    date: date_of(headers),
-                    route: rare().route,
-                    held_since: rare().held_since,
-                });
-                tracing::debug!(token = token.id, advice = %refused.advice(), "token refused");
-                response.extensions_mut().insert(refused);
-            }
-            Verdict::Accepted => {
-                let watched = |route: &u64| self.shared.is_watched(*route);
-                let route = rare().route.filter(watched);
-                if on_trial || route.is_some() || !token.was_accepted(self.slot) {
-                    self.shared.accepted(self.at, token.id, self.slot, route);
-                }
-            }
-            Verdict::Nothing if on_trial => self.shared.not_refused(token.id),
-            Verdict::Nothing => {}
+    fn answered<B>(self, response: &mut Response<B>) {
+        match self {
+            Self::Plainly(sent) => sent.answered(Rare::default(), response),
+            Self::With(sent) => sent.0.answered(sent.1, response),
         }
     }
 }
 
-impl Drop for Sent {
+impl OnItsWay {
+    fn answered<B>(mut self, rare: Rare, response: &mut Response<B>) {
+        let on_trial = mem::take(&mut self.on_trial);
+        let (id, headers) = (self.id(), response.headers());
+        self.shared.observe(self.slot, headers, self.at);
+        match Verdict::of(response) {
+            Verdict::Refused => {
+                let refused = self.shared.refused(Refusal {
+                    id,
+                    by: self.slot,
+                    on_trial,
+                    challenge: challenge::read(headers),
+                    date: date_of(headers),
+                    route: rare.route,
+                    held_since: rare.held_since,
+                });
+                tracing::debug!(token = id, advice = %refused.advice(), "token refused");
+                response.extensions_mut().insert(refused);
+            }
+            Verdict::Accepted => {
+                let route = rare.route.filter(|route| self.shared.is_watched(*route));
+                if on_trial || route.is_some() || !self.is_known {
+                    self.shared.accepted(self.at, id, self.slot, route);
+                }
+            }
+            Verdict::Nothing if on_trial => self.shared.not_refused(id),
+            Verdict::Nothing => {}
+        }
+    }
+
+    fn id(&self) -> u64 {
+        self.id.into()
+    }
+}
+
+impl Drop for OnItsWay {
     /// A call that ends without an answer leaves the trial of its token to the next one.
     fn drop(&mut self) {
         if self.on_trial {
-            self.shared.seat_left(self.token.id);
+            self.shared.seat_left(self.id());
         }
     }
 }

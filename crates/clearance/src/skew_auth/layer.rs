@@ -46,10 +46,15 @@ impl SkewAuthLayer {
         self
     }
 
-    /// Read the wall clock here instead of from the system: for tests, and before the first call. Monotonic time is always
-    /// tokio's.
-    pub fn wall_clock(self, clock: impl WallClock) -> Self {
-        self.shared.set_wall_clock(Arc::new(clock));
+    /// Read the wall clock here instead of from the system, for tests. Monotonic time is always tokio's. Set it before the
+    /// layer is cloned or used: it begins anew.
+    pub fn wall_clock(mut self, clock: impl WallClock) -> Self {
+        if Arc::get_mut(&mut self.shared).is_none() {
+            self.shared = Arc::new(Shared::new(self.shared.source().clone()));
+        }
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.set_wall_clock(Arc::new(clock));
+        }
         self
     }
 

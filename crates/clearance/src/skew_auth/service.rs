@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     grpc,
-    token_cache::{CachedToken, Fresh, Grant, Shared, Waiting},
+    token_cache::{CachedToken, Fresh, Shared, Terms, Waiting},
 };
 
 /// Attaches a bearer token to requests and keeps it fresh. See the [module](super).
@@ -84,10 +84,10 @@ where
             .extensions()
             .get::<MinRemaining>()
             .map_or(Duration::ZERO, |min| min.0);
-        if let Some((token, now)) = self.fresh.token() {
+        let now = self.shared.clocks().local();
+        if let Some(token) = self.fresh.token(now) {
             if min.is_zero() || token.outlives(min) {
-                let grant = Grant::fresh(token.clone());
-                let sent = attach(&mut request, &self.shared, grant, now);
+                let sent = attach(&mut request, &self.shared, token, Terms::default(), now.at);
                 return ResponseFuture::sent(self.inner.call(request), sent);
             }
         }
@@ -102,7 +102,8 @@ where
         let mut waiting = Waiting::until(grpc::deadline(&request));
         match self.shared.try_grant(min, &mut waiting) {
             Some(Ok(grant)) => {
-                let sent = attach(&mut request, &self.shared, grant, Instant::now());
+                let now = Instant::now();
+                let sent = attach(&mut request, &self.shared, &grant.token, grant.terms, now);
                 ResponseFuture::sent(self.inner.call(request), sent)
             }
             Some(Err(error)) => {
@@ -131,27 +132,27 @@ impl<S: fmt::Debug> fmt::Debug for SkewAuth<S> {
 pub(super) fn attach<B>(
     request: &mut Request<B>,
     shared: &Arc<Shared>,
-    grant: Grant,
+    token: &CachedToken,
+    terms: Terms,
     now: Instant,
 ) -> Option<Sent> {
-    let token = &grant.token;
     let slot = match token.judge(request) {
         Ok(slot) => slot,
         Err(withheld) => {
             tracing::debug!(?withheld, "token not attached");
-            if grant.on_trial {
+            if terms.on_trial {
                 shared.seat_left(token.id);
             }
             return None;
         }
     };
-    token.clocks().meet(slot, request.uri(), request.headers());
+    shared.clocks().meet(slot, request.uri(), request.headers());
     let route = shared.route_of(slot, request.uri());
     match request.headers_mut().entry(AUTHORIZATION) {
         Entry::Vacant(field) => drop(field.insert(token.header.clone())),
         Entry::Occupied(_) => return None,
     }
-    Some(Sent::new(shared.clone(), grant, slot, now, route))
+    Some(Sent::new(shared, token, slot, terms, now, route))
 }
 
 fn judge<B>(audience: &Audience, request: &Request<B>) -> Result<OriginSlot, Withheld> {

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, atomic::Ordering},
+    sync::atomic::Ordering,
     time::{Duration, SystemTime},
 };
 
@@ -11,7 +11,7 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::{Born, Life, Minted};
-use crate::{server_clocks::ServerClocks, sync::AtomicU64};
+use crate::{server_clocks::Sending, sync::AtomicU64};
 
 /// A token, its life, and where it was accepted.
 pub(crate) struct CachedToken {
@@ -28,8 +28,8 @@ pub(crate) struct CachedToken {
     pub(crate) born: Option<Born>,
     /// The issuer's word on its end, on the issuer's clock.
     pub(crate) expires_at: Option<SystemTime>,
-    /// What the wall clock will show at its end, unless the machine sleeps or the clock is set.
-    pub(crate) wall: WallEnd,
+    /// What the wall clock will show at its end, unless the machine sleeps or the clock is set. `None`: too far off.
+    wall_end: Option<SystemTime>,
     /// A bit for each origin that took it.
     accepted: AtomicU64,
 }
@@ -46,7 +46,7 @@ impl CachedToken {
         let left = life.deadline.saturating_duration_since(minted.received);
         Self {
             id,
-            wall: WallEnd::new(&minted, left),
+            wall_end: minted.wall.checked_add(left),
             header: minted.header,
             audience: minted.audience,
             life,
@@ -74,7 +74,7 @@ impl CachedToken {
             .deadline
             .saturating_duration_since(minted.received);
         Self {
-            wall: WallEnd::new(minted, left),
+            wall_end: minted.wall.checked_add(left),
             ..self.copy()
         }
     }
@@ -89,26 +89,22 @@ impl CachedToken {
             begun: self.begun,
             born: self.born,
             expires_at: self.expires_at,
-            wall: self.wall.clone(),
+            wall_end: self.wall_end,
             accepted: AtomicU64::new(self.accepted.load(Ordering::Relaxed)),
         }
     }
 
     /// Whether it is over by a wall clock that shows this, while by the monotonic one it need not be: the machine slept,
     /// or the clock was set.
+    #[inline]
     pub(crate) fn is_over(&self, wall: SystemTime) -> bool {
-        self.wall.end.is_some_and(|end| wall > end)
+        self.wall_end.is_some_and(|end| wall > end)
     }
 
-    /// When a request with it is sent, if that may be done without a thought: it is fresh, by the wall clock too.
-    pub(crate) fn sent_fresh(&self) -> Option<Instant> {
-        let now = self.wall.clocks.local();
-        (now.at < self.life.soft && !self.is_over(now.wall)).then_some(now.at)
-    }
-
-    /// The clocks by which it is judged, and of the hosts that it is sent to.
-    pub(crate) fn clocks(&self) -> &ServerClocks {
-        &self.wall.clocks
+    /// Whether it may be sent without a thought: it is fresh, by the wall clock too.
+    #[inline]
+    pub(crate) fn is_fresh(&self, now: Sending) -> bool {
+        now.at < self.life.soft && !self.is_over(now.wall)
     }
 
     pub(crate) fn was_accepted_anywhere(&self) -> bool {
@@ -121,6 +117,7 @@ impl CachedToken {
     }
 
     /// Whether an origin has taken this token, by its first 2xx or 304.
+    #[inline]
     pub(crate) fn was_accepted(&self, by: OriginSlot) -> bool {
         self.accepted.load(Ordering::Relaxed) & bit(by) != 0
     }
@@ -132,23 +129,6 @@ impl CachedToken {
 
 fn bit(slot: OriginSlot) -> u64 {
     1 << slot.index()
-}
-
-/// The end of a token on the wall clock.
-#[derive(Clone)]
-pub(crate) struct WallEnd {
-    clocks: Arc<ServerClocks>,
-    end: Option<SystemTime>,
-}
-
-impl WallEnd {
-    fn new(minted: &Minted, left: Duration) -> Self {
-        let (clocks, shown) = &minted.wall;
-        Self {
-            clocks: clocks.clone(),
-            end: shown.checked_add(left),
-        }
-    }
 }
 
 impl fmt::Debug for CachedToken {

@@ -3,9 +3,9 @@
 use std::{ops::Deref, sync::Arc};
 
 use arc_swap::{ArcSwapOption, Cache};
-use tokio::time::Instant;
 
 use super::{CachedToken, Shared};
+use crate::server_clocks::Sending;
 
 /// What a service looks at for each request: a copy of what is published, and whether it still is that.
 #[derive(Clone)]
@@ -19,10 +19,11 @@ impl Fresh {
         Self(Cache::new(Published(shared)))
     }
 
-    /// A token that needs no thought: one atomic load and the clocks.
-    pub(crate) fn token(&mut self) -> Option<(&Arc<CachedToken>, Instant)> {
+    /// A token that needs no thought: one atomic load.
+    #[inline]
+    pub(crate) fn token(&mut self, now: Sending) -> Option<&Arc<CachedToken>> {
         let token = self.0.load().as_ref()?;
-        Some((token, token.sent_fresh()?))
+        token.is_fresh(now).then_some(token)
     }
 }
 

@@ -2,15 +2,12 @@
 
 use std::{
     fmt,
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use clearance_core::Audience;
 use http::HeaderValue;
 use tokio::time::Instant;
-
-use crate::server_clocks::ServerClocks;
 
 /// A token as it came from the source.
 pub(crate) struct Minted {
@@ -22,8 +19,8 @@ pub(crate) struct Minted {
     pub(crate) born: Option<Born>,
     /// The issuer's word on its end.
     pub(crate) expires_at: Option<SystemTime>,
-    /// The clocks, and what the local wall clock showed when the token was received.
-    pub(crate) wall: (Arc<ServerClocks>, SystemTime),
+    /// What the local wall clock showed when the token was received.
+    pub(crate) wall: SystemTime,
 }
 
 /// From when on a token is valid, on the issuer's clock.

@@ -36,7 +36,7 @@ pub(crate) use self::{
     minted::{Born, Minted},
     refusal::{Refusal, Refused},
     settlement::Settlement,
-    shared::{Grant, Shared},
+    shared::{Grant, Shared, Terms},
     state::{Cause, Counts, Order, REFRESH_DEADLINE, Ticket, TokenCache},
     waiting::{Answer, Waiting},
 };

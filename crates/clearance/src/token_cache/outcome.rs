@@ -50,7 +50,7 @@ impl TokenCache {
             let ends_earlier =
                 minted.requested + minted.lifetime.min(UNLIMITED) <= token.life.deadline;
             token.header == minted.header
-                || (ends_earlier && self.verdict.is_none() && !token.is_over(minted.wall.1))
+                || (ends_earlier && self.verdict.is_none() && !token.is_over(minted.wall))
         };
         if let Some(kept) = living.filter(no_fresher) {
             if self.verdict == Some(Verdict::Revoked) && kept.header == minted.header {

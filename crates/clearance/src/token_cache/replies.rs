@@ -7,7 +7,7 @@ use http::{HeaderMap, Uri};
 use tokio::time::Instant;
 
 use super::{Refusal, Refused, Settlement, Shared, Waiting, shared::wait};
-use crate::{RefusalReason, TokenRefused, server_clocks::ServerClocks};
+use crate::{RefusalReason, TokenRefused};
 
 impl Shared {
     pub(crate) fn refused(self: &Arc<Self>, refusal: Refusal) -> TokenRefused {
@@ -49,13 +49,9 @@ impl Shared {
     }
 
     /// A reply with a date: evidence on the clock of its host.
-    pub(crate) fn observe(
-        self: &Arc<Self>,
-        clocks: &ServerClocks,
-        by: OriginSlot,
-        headers: &HeaderMap,
-        sent: Instant,
-    ) {
+    #[inline]
+    pub(crate) fn observe(self: &Arc<Self>, by: OriginSlot, headers: &HeaderMap, sent: Instant) {
+        let clocks = self.clocks();
         if clocks.replied(by, headers, sent) {
             self.with(|cache, _| {
                 if let Some(limit) = cache.half_life() {
@@ -66,6 +62,7 @@ impl Shared {
     }
 
     /// The route of a request, while routes are told apart.
+    #[inline]
     pub(crate) fn route_of(&self, slot: OriginSlot, uri: &Uri) -> Option<u64> {
         self.watching.load(Ordering::Relaxed).then_some(())?;
         Some(hash(uri.path()).wrapping_add(slot.index() as u64))

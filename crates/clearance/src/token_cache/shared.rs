@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwapOption;
 use clearance_core::{
     AnyTokenSource, Token, TokenError, TokenSource,
     clock::{SystemClock, WallClock},
@@ -32,30 +32,26 @@ pub(crate) struct Shared {
     cache: Mutex<TokenCache>,
     /// Wakes those who wait; what changed they ask of the cache.
     pub(super) changed: watch::Sender<()>,
-    pub(super) clocks: ArcSwap<ServerClocks>,
+    clocks: ServerClocks,
     /// Routes that refuse every token, to be told apart: `None` while no token was refused of late.
     watched: ArcSwapOption<Vec<u64>>,
     pub(super) watching: AtomicBool,
 }
 
-/// A token to send, and whether this call tries it for all.
+/// A token to send.
 #[derive(Debug)]
 pub(crate) struct Grant {
     pub(crate) token: Arc<CachedToken>,
+    pub(crate) terms: Terms,
+}
+
+/// What goes along with a token that was not simply fresh.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Terms {
+    /// This call tries it for all.
     pub(crate) on_trial: bool,
     /// Since when the call was held, if it was.
     pub(crate) held_since: Option<Instant>,
-}
-
-impl Grant {
-    /// Of a token that needed no thought.
-    pub(crate) fn fresh(token: Arc<CachedToken>) -> Self {
-        Self {
-            token,
-            on_trial: false,
-            held_since: None,
-        }
-    }
 }
 
 impl Shared {
@@ -69,7 +65,7 @@ impl Shared {
             published: ArcSwapOption::empty(),
             cache: Mutex::new(TokenCache::new(margins, Duration::from_secs(5))),
             changed: watch::Sender::new(()),
-            clocks: ArcSwap::from_pointee(ServerClocks::new(Arc::new(SystemClock))),
+            clocks: ServerClocks::new(Arc::new(SystemClock)),
             watched: ArcSwapOption::empty(),
             watching: AtomicBool::new(false),
         }
@@ -101,9 +97,9 @@ impl Shared {
                 Ok(granted) => {
                     let held_since = waiting.since();
                     return (
-                        granted.map(|grant| Grant {
-                            held_since,
-                            ..grant
+                        granted.map(|mut grant| {
+                            grant.terms.held_since = held_since;
+                            grant
                         }),
                         waiting,
                     );
@@ -131,11 +127,11 @@ impl Shared {
             Answer::Wait(until) => return Err(until),
         };
         waiting.granted();
-        Ok(Ok(Grant {
-            token,
+        let terms = Terms {
             on_trial,
             held_since: None,
-        }))
+        };
+        Ok(Ok(Grant { token, terms }))
     }
 
     // ===== the refresh =====
@@ -211,18 +207,19 @@ impl Shared {
             lifetime: lifetime.unwrap_or(UNLIMITED),
             born: stated.or(told),
             expires_at: token.expires_at(),
-            wall: (clocks, wall),
+            wall,
         }
     }
 
     // ===== status and settings =====
 
-    pub(crate) fn clocks(&self) -> Arc<ServerClocks> {
-        self.clocks.load_full()
+    #[inline]
+    pub(crate) fn clocks(&self) -> &ServerClocks {
+        &self.clocks
     }
 
-    pub(crate) fn set_wall_clock(&self, wall: Arc<dyn WallClock>) {
-        self.clocks.store(Arc::new(ServerClocks::new(wall)));
+    pub(crate) fn set_wall_clock(&mut self, wall: Arc<dyn WallClock>) {
+        self.clocks = ServerClocks::new(wall);
     }
 
     /// Does something with the cache, and then what the cache decided on. Wakes those who wait if that concerns them.

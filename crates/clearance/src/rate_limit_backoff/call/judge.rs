@@ -11,35 +11,34 @@ use super::{
         event,
         gate::Seat,
         hint::hint,
-        key::Noted,
+        key::Key,
         pace::later,
         pause::{Due, with_drift},
         refusal::{GaveUp, Refusal, RetryAfter, is_accepted, refusal},
     },
-    Call,
+    Call, Course, Kept,
 };
-use crate::{
-    Replay, grpc,
-    replay::{KeptRequest, is_idempotent},
-};
+use crate::{Replay, Waited, grpc, replay::is_idempotent};
 
 /// A longer wait is a quota's rather than a rate's: it concerns only the call that met it.
 const LONGEST_SHARED: Duration = Duration::from_secs(60);
 /// So often a call is sent before it is given up for being refused while others get through.
 const MOST_ATTEMPTS: u32 = 5;
 
-pub(in crate::rate_limit_backoff) enum Outcome<ResB> {
-    Final(Response<ResB>),
-    /// The call is sent again later. This body is of no interest any more.
-    Wait(ResB),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::rate_limit_backoff) enum Outcome {
+    /// The reply is handed up.
+    Final,
+    /// The call is sent again later. The body of the reply is of no interest any more.
+    Wait,
 }
 
 impl<S, B: Replay> Call<S, B> {
     /// What becomes of this reply.
     pub(in crate::rate_limit_backoff) fn judge<ResB>(
         &mut self,
-        mut reply: Response<ResB>,
-    ) -> Outcome<ResB> {
+        reply: &mut Response<ResB>,
+    ) -> Outcome {
         let (status, headers) = (reply.status(), reply.headers());
         let rules = &self.core.rules;
         let Some(kind) = refusal(status, headers, rules.classifier()) else {
@@ -53,9 +52,9 @@ impl<S, B: Replay> Call<S, B> {
             return self.passed(reply);
         }
 
-        let (now, round, attempts) = (Instant::now(), self.round, self.waited.attempts);
+        let (now, round) = (Instant::now(), self.round);
         let core = Arc::clone(&self.core);
-        let seat = self.seated(now);
+        let (seat, attempts) = self.seated(now);
         core.renew(seat);
         seat.count_refused(now);
         let alone = asked.filter(|asked| kind == Refusal::Busy || *asked > LONGEST_SHARED);
@@ -77,34 +76,38 @@ impl<S, B: Replay> Call<S, B> {
             None => (seat.expected(now), now),
         };
         let ahead = due.turn - now;
+        let key = Arc::clone(seat.key());
         match self.may_wait(now, due) {
             Ok(request) => {
-                self.wait(request, now, not_before);
+                if let Some(course) = &mut self.course {
+                    course.wait(request, now, not_before);
+                }
                 // It joins the line at once, not when its reply is drained.
                 self.ask(now);
-                self.tell(|key| event::held(key, Some(status), ahead, attempts));
-                Outcome::Wait(reply.into_body())
+                event::held(&key, Some(status), ahead, attempts);
+                Outcome::Wait
             }
             Err(reason) => {
-                self.seat.iter().for_each(Seat::count_given_up);
-                self.tell(|key| event::gave_up(key, status, ahead, attempts, reason));
+                self.seat().iter().for_each(|seat| seat.count_given_up());
+                event::gave_up(&key, status, ahead, attempts, reason);
                 let told = RetryAfter(asked.unwrap_or(until - now));
                 reply.extensions_mut().insert(told);
-                Outcome::Final(self.finish(reply))
+                self.finish(reply)
             }
         }
     }
 
-    /// `reply` as it is handed up.
-    fn finish<ResB>(&self, mut reply: Response<ResB>) -> Response<ResB> {
-        if self.waited.attempts > 1 || !self.waited.total.is_zero() {
-            reply.extensions_mut().insert(self.waited);
+    fn finish<ResB>(&self, reply: &mut Response<ResB>) -> Outcome {
+        if let Some(course) = &self.course {
+            if course.waited.attempts > 1 || !course.waited.total.is_zero() {
+                reply.extensions_mut().insert(course.waited);
+            }
         }
-        reply
+        Outcome::Final
     }
 
-    fn passed<ResB>(&self, reply: Response<ResB>) -> Outcome<ResB> {
-        if let Some(seat) = &self.seat {
+    fn passed<ResB>(&self, reply: &mut Response<ResB>) -> Outcome {
+        if let Some(seat) = self.seat() {
             if is_accepted(reply.status(), reply.headers()) {
                 seat.accepted(Instant::now(), self.round);
             }
@@ -112,44 +115,74 @@ impl<S, B: Replay> Call<S, B> {
                 seat.hinted(Instant::now(), hint);
             }
         }
-        Outcome::Final(self.finish(reply))
+        self.finish(reply)
     }
 
     fn is_idempotent(&self) -> bool {
-        let head = self.kept.as_ref().map(KeptRequest::head);
-        head.is_some_and(|head| is_idempotent(&head.method, &head.headers))
+        let Kept::Request(kept) = &self.kept else {
+            return false;
+        };
+        let head = kept.head();
+        is_idempotent(&head.method, &head.headers)
     }
 
-    fn seated(&mut self, now: Instant) -> &mut Seat {
+    fn seat(&self) -> Option<&Seat> {
+        self.course.as_ref()?.seat.as_ref()
+    }
+
+    /// The seat of a call that was refused, and how often it was sent.
+    fn seated(&mut self, now: Instant) -> (&mut Seat, u32) {
         let Self {
-            core, key, kept, ..
+            core, kept, course, ..
         } = self;
-        self.seat.get_or_insert_with(|| {
-            let head = || kept.as_ref().map(|kept| core.rules.key(&kept.head()));
-            let key = key.take().map(Noted::key).or_else(head).unwrap_or_default();
+        let course = course.get_or_insert_with(|| {
+            let deadline = match kept {
+                Kept::Request(kept) => kept.deadline(),
+                _ => None,
+            };
+            let once = Waited {
+                attempts: 1,
+                ..Waited::default()
+            };
+            Box::new(Course::new(core.rules.max_wait, once, deadline))
+        });
+        let Course {
+            seat, key, waited, ..
+        } = &mut **course;
+        let seat = seat.get_or_insert_with(|| {
+            let key = key.take().unwrap_or_else(|| match kept {
+                Kept::Request(kept) => core.rules.key(&kept.head()),
+                Kept::Key(noted) => noted.key(),
+                Kept::Nothing => Key::default(),
+            });
             Seat::new(core.gates.enter(&key, now))
-        })
+        });
+        (seat, waited.attempts)
     }
 
     /// The request once more, if waiting for its turn is within all bounds. The call counts as held then.
     fn may_wait(&mut self, now: Instant, due: Due) -> Result<Request<B>, GaveUp> {
-        if due.turn > self.latest(now) {
+        let Some(course) = self.course.as_deref_mut() else {
+            unreachable!("a call that was refused has a seat");
+        };
+        if due.turn > course.latest(now) {
             return Err(GaveUp::TooLong);
         }
-        let (rules, waited) = (&self.core.rules, self.waited);
-        if waited.attempts >= MOST_ATTEMPTS
-            && self.seat.as_ref().is_some_and(Seat::others_got_through)
-        {
+        let Course { seat, waited, .. } = course;
+        if waited.attempts >= MOST_ATTEMPTS && seat.as_ref().is_some_and(Seat::others_got_through) {
             return Err(GaveUp::Unlucky);
         }
         // Before the copy is asked for, since that cuts off what is still being sent.
-        let hold = |seat: &mut Seat| seat.hold(rules.max_held);
-        if !self.seat.as_mut().is_some_and(hold) {
+        let most = self.core.rules.max_held;
+        if !seat.as_mut().is_some_and(|seat| seat.hold(most)) {
             return Err(GaveUp::Crowded);
         }
-        let again = self.kept.as_ref().and_then(KeptRequest::again);
+        let again = match &self.kept {
+            Kept::Request(kept) => kept.again(),
+            _ => None,
+        };
         if again.is_none() {
-            self.seat.iter_mut().for_each(Seat::release);
+            seat.iter_mut().for_each(Seat::release);
         }
         again.ok_or(GaveUp::Unrepeatable)
     }

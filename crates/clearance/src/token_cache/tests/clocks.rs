@@ -105,7 +105,7 @@ fn a_jump_of_the_wall_clock_past_the_end_costs_one_request_and_no_call() {
     assert!(matches!(ask(&mut bench, later), Answer::Wait(_)));
     let ticket = bench.ticket();
     let fresh = Minted {
-        wall: (local_clocks(), later),
+        wall: later,
         ..minted(HeaderValue::from(9), bench.now, 3600 * SECOND)
     };
     bench
@@ -180,7 +180,7 @@ fn after_a_sleep_a_shorter_token_is_better_than_one_that_is_over() {
     assert!(matches!(ask(&mut bench), Answer::Wait(_)));
     let ticket = bench.ticket();
     let fresh = Minted {
-        wall: (local_clocks(), later),
+        wall: later,
         ..minted(HeaderValue::from(9), bench.now, 3000 * SECOND)
     };
     bench

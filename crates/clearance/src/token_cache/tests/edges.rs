@@ -167,7 +167,7 @@ fn a_token_handed_out_once_more_explains_a_jump_of_the_wall_clock() {
     assert!(matches!(ask(&mut bench), Answer::Wait(_)));
     let ticket = bench.ticket();
     let same = Minted {
-        wall: (local_clocks(), later),
+        wall: later,
         ..minted(HeaderValue::from(1), bench.now, 3600 * SECOND)
     };
     let kept = bench.cache.refreshed(bench.now, ticket, same, 0.0);

@@ -16,12 +16,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use clearance_core::{Audience, OriginSlot, TokenError, clock::SystemClock};
+use clearance_core::{Audience, OriginSlot, TokenError};
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
 
 use super::*;
-use crate::{RefusalReason, challenge::Challenge, server_clocks::ServerClocks};
+use crate::{RefusalReason, challenge::Challenge};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -30,10 +30,6 @@ const WALL: SystemTime = SystemTime::UNIX_EPOCH;
 
 /// From when on every token is valid, on the issuer's clock.
 const BORN: SystemTime = SystemTime::UNIX_EPOCH;
-
-fn local_clocks() -> Arc<ServerClocks> {
-    Arc::new(ServerClocks::new(Arc::new(SystemClock)))
-}
 
 /// A cache, the time, and a caller that waits for nothing yet.
 struct Bench {
@@ -139,7 +135,7 @@ fn minted(header: HeaderValue, requested: Instant, lifetime: Duration) -> Minted
             slack: Duration::ZERO,
         }),
         expires_at: None,
-        wall: (local_clocks(), WALL),
+        wall: WALL,
     }
 }
 
