@@ -53,6 +53,8 @@ struct Fields {
 
 /// So much is kept in place, without an allocation: a dozen ordinary fields.
 const IN_PLACE: usize = 512;
+/// What is allocated at first for more: beyond a kibibyte allocators take much longer.
+const LONGER: usize = 1000;
 
 /// The lengths of a field: its value's, its name's (which `http` bounds to 64 KiB), and whether it is sensitive.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -169,7 +171,7 @@ impl Fields {
 
     fn push_longer(&mut self, lengths: Lengths, name: &str, value: &[u8]) {
         if self.longer.is_empty() {
-            self.longer.reserve(4 * IN_PLACE);
+            self.longer.reserve(LONGER);
             self.longer.extend_from_slice(&self.in_place[..self.length]);
         }
         self.longer.extend_from_slice(&lengths.0.to_ne_bytes());

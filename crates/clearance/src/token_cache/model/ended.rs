@@ -120,8 +120,9 @@ fn a_runtime_that_is_shut_down_is_an_error_and_no_wait() {
 fn a_caller_whose_refresh_vanishes_asks_anew() {
     let seen = exhaust(100_000, |world| {
         let servers = Servers::new(world, []);
-        let shared = Arc::new(Shared::new(AnyTokenSource::new(servers.clone())));
+        let mut shared = Shared::new(AnyTokenSource::new(servers.clone()));
         shared.set_wall_clock(Arc::new(Wall(Instant::now())));
+        let shared = Arc::new(shared);
         let call = spawn(shared.grant(Duration::ZERO, Waiting::default()));
         thread::yield_now();
         vanish();
