@@ -8,7 +8,7 @@ use clearance::{
 };
 use clearance_test::ScriptedSource;
 use http::{Request, Response, Uri};
-use tower::{Service, ServiceBuilder, retry::RetryLayer};
+use tower::{Service, ServiceBuilder, ServiceExt, retry::RetryLayer};
 use tower_http::auth::AddAuthorizationLayer;
 
 use crate::{
@@ -36,6 +36,9 @@ pub enum Side {
     ReplayStack,
     /// [`Stack`](Self::Stack), with a body that cannot be sent twice.
     OnceStack,
+    /// [`RateLimit`](Self::RateLimit), with such a body: what it costs while no limit is in sight, but for the copy of the
+    /// request.
+    OnceRateLimit,
     /// tower's `Retry`, which keeps a clone of the request, over [`Static`](Self::Static).
     RetryStatic,
     /// Two of them, one for each reason to send again.
@@ -48,7 +51,7 @@ pub enum Side {
 
 impl Side {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Bare,
         Self::Static,
         Self::Auth,
@@ -57,6 +60,7 @@ impl Side {
         Self::Stack,
         Self::ReplayStack,
         Self::OnceStack,
+        Self::OnceRateLimit,
         Self::RetryStatic,
         Self::RetryTwiceStatic,
         Self::Textbook,
@@ -75,6 +79,7 @@ impl Side {
             Self::Stack => "whole stack",
             Self::ReplayStack => "whole stack + ReplayBody",
             Self::OnceStack => "whole stack, not replayable",
+            Self::OnceRateLimit => "RateLimitBackoff, not replayable",
             Self::RetryStatic => "tower Retry + static",
             Self::RetryTwiceStatic => "2 tower Retry + static",
             Self::Textbook => "textbook",
@@ -93,6 +98,7 @@ impl Side {
                 | Self::Stack
                 | Self::ReplayStack
                 | Self::OnceStack
+                | Self::OnceRateLimit
         )
     }
 }
@@ -171,6 +177,11 @@ where
         .layer(auth.clone());
     let retry = RetryLayer::new(KeepAClone);
     let layers = ServiceBuilder::new();
+    let once = layers
+        .clone()
+        .map_request(|request: Request<Body>| request.map(Once));
+    let unwrap = |request: Request<Once>| request.map(|body| body.0);
+    let unwrapped = plain.clone().map_request(unwrap);
     match side {
         Side::Bare => visitor.visit(plain),
         Side::Static => visitor.visit(layers.layer(fixed).service(plain)),
@@ -182,11 +193,9 @@ where
             let replay = ReplayBodyLayer::new();
             visitor.visit(layers.layer(replay).layer(stack).service(replayed))
         }
-        Side::OnceStack => {
-            let wrapped = layers.map_request(|request: Request<Body>| request.map(Once));
-            let once = wrapped.layer(stack);
-            let inner = once.map_request(|request: Request<Once>| request.map(|body| body.0));
-            visitor.visit(inner.service(plain))
+        Side::OnceStack => visitor.visit(once.layer(stack).service(unwrapped)),
+        Side::OnceRateLimit => {
+            visitor.visit(once.layer(RateLimitBackoffLayer::new()).service(unwrapped))
         }
         Side::RetryStatic => visitor.visit(layers.layer(retry).layer(fixed).service(plain)),
         Side::RetryTwiceStatic => {
