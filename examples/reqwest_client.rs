@@ -44,7 +44,8 @@ async fn main() -> Result<(), BoxError> {
         Genesys::CLIENT_SECRET,
         Audience::origin(running.api_url())?,
     )?
-    .with_client(reqwest.clone());
+    // It takes any body, so it is told which one.
+    .with_client::<_, reqwest::Body>(reqwest.clone());
 
     let auth = SkewAuthLayer::new(source);
     let client = ServiceBuilder::new()

@@ -7,7 +7,7 @@ use clearance::{
     Audience, RateLimitBackoffLayer, Retry401Layer, SkewAuthLayer, rate_limit_backoff::MaxWait,
 };
 use clearance_genesys::{GenesysCloud, Region};
-use clearance_oauth::{ClientCredentials, HttpService};
+use clearance_oauth::{ClientCredentials, HttpService, Transport};
 use http::{Request, Response, StatusCode, header::CONTENT_ENCODING};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -53,8 +53,7 @@ pub(crate) fn stack(cell: &Cell, token: &FaultServer, api: &FaultServer) -> (Ske
 
 fn auth<S>(cell: &Cell, token: &FaultServer, api: &FaultServer, client: S) -> SkewAuthLayer
 where
-    S: HttpService,
-    Door<S>: HttpService,
+    Transport<Door<S>, Body>: HttpService,
 {
     let client = token.door(client);
     if cell.times == Times::Thrice {

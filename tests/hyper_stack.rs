@@ -1,6 +1,7 @@
 //! hyper-util's client over rustls under the recommended stack, over HTTP/1.1 and h2, on real sockets with TLS.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+mod streamed;
 mod tls;
 
 use std::{
@@ -14,10 +15,10 @@ use std::{
 
 use bytes::Bytes;
 use clearance::{
-    Audience, RateLimitBackoff, RateLimitBackoffLayer, Retry401, Retry401Layer, SkewAuth,
-    SkewAuthLayer, TokenError, TokenErrorKind, TokenSource, Waited,
+    Audience, RateLimitBackoff, RateLimitBackoffLayer, ReplayBody, ReplayBodyLayer, Retry401,
+    Retry401Layer, SkewAuth, SkewAuthLayer, TokenError, TokenErrorKind, TokenSource, Waited,
 };
-use clearance_oauth::{ClientCredentials, HttpService};
+use clearance_oauth::{ClientCredentials, HttpService, Transport};
 use clearance_test::ScriptedSource;
 use http::{
     Request, Response, StatusCode, Version,
@@ -25,6 +26,7 @@ use http::{
 };
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use streamed::Streamed;
 use tls::{Authority, HOST, Identity, Protocol, Server, TlsClient, in_full};
 use tokio::{
     task::JoinSet,
@@ -135,7 +137,10 @@ fn stack(source: impl TokenSource, client: TlsClient<Body>) -> (SkewAuthLayer, S
     (auth, stack)
 }
 
-fn credentials<S: HttpService>(issuer: &Server, api: &Server, client: S) -> ClientCredentials<S> {
+fn credentials<C, B>(issuer: &Server, api: &Server, client: C) -> ClientCredentials<Transport<C, B>>
+where
+    Transport<C, B>: HttpService,
+{
     let audience = Audience::origin(&api.url()).unwrap();
     let url = format!("{}/oauth/token", issuer.url());
     ClientCredentials::new(&url, "app", "s3cr3t", audience)
@@ -314,12 +319,54 @@ async fn an_issuer_with_a_bad_certificate_is_asked_once_and_never_sees_a_secret(
     }
 }
 
+/// axum's body is not what the source sends, and not what the layers pass on: it can be made of both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_client_of_another_body_serves_the_source_and_the_stack() {
+    let (authority, platform) = (Authority::new(), Platform::default());
+    let answering = platform.clone();
+    let server = Server::start(&authority.issue(HOST), move |request| {
+        let platform = answering.clone();
+        async move {
+            match request.uri().path() {
+                "/oauth/token" => platform.token(request).await,
+                _ => platform.api(request).await,
+            }
+        }
+    })
+    .await;
+
+    let client: TlsClient<axum::body::Body> = authority.client(Protocol::Http2);
+    let stack = ServiceBuilder::new()
+        .layer(ReplayBodyLayer::new())
+        .layer(Retry401Layer::new())
+        .layer(RateLimitBackoffLayer::new())
+        .layer(SkewAuthLayer::new(credentials(
+            &server,
+            &server,
+            client.clone(),
+        )))
+        .map_request(|request: Request<ReplayBody<_>>| request.map(axum::body::Body::new))
+        .service(client);
+    for nth in 1..=3 {
+        if nth == 2 {
+            platform.revoke();
+        }
+        let upload = Request::post(format!("{}/users", server.url()));
+        let upload = upload.body(Streamed::chunked("a user", 2)).unwrap();
+        let answer = bounded(stack.clone().oneshot(upload)).await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    assert_eq!((platform.token_requests(), platform.served()), (2, 3));
+    // Three calls, the replay of one, and two tokens.
+    assert_eq!((server.requests(), server.connections()), (6, 1));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_client_that_a_source_comes_with_trusts_no_private_authority() {
     let (authority, good) = (Authority::new(), Platform::default());
     let identity = authority.issue(HOST);
     let issuer = Server::start(&identity, move |request| good.clone().token(request)).await;
-    let source = credentials(&issuer, &issuer, clearance_oauth::https());
+    let source = credentials(&issuer, &issuer, clearance_oauth::https::<Body>());
     let error = bounded(source.fetch()).await.unwrap_err();
     assert_untrusted(&error, &issuer, "invalid peer certificate: UnknownIssuer");
     assert_eq!((issuer.connections(), issuer.handshakes()), (1, 0));

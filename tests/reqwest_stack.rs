@@ -78,7 +78,7 @@ fn tokens(running: &Running, reqwest: &ReqwestService) -> impl TokenSource {
         Audience::origin(running.api_url()).unwrap(),
     )
     .unwrap()
-    .with_client(reqwest.clone())
+    .with_client::<_, reqwest::Body>(reqwest.clone())
 }
 
 async fn send<S>(stack: &S, request: Request<Streamed>) -> Result<Reply, BoxError>

@@ -566,7 +566,7 @@ async fn a_concurrency_limit_of_one_below_is_shared_with_the_token_source() {
         Audience::any().insecure_plain_http(),
     )
     .unwrap()
-    .with_client(limit.layer(platform.clone()));
+    .with_client::<_, Full<Bytes>>(limit.layer(platform.clone()));
     let stack = three!(SkewAuthLayer::new(source)).service(limit.layer(platform.clone()));
 
     let url = format!("{}/api/v2/users", platform.api_url());

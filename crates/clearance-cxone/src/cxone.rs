@@ -8,7 +8,8 @@ use std::{
 
 use clearance_core::{Audience, Token, TokenError, TokenErrorKind, TokenSource};
 use clearance_oauth::{
-    ConfigError, Exchange, HttpService, HttpsClient, TokenAnswer, TokenEndpoint, TokenRequest,
+    ConfigError, DefaultClient, Exchange, HttpService, TokenAnswer, TokenEndpoint, TokenRequest,
+    Transport,
 };
 use tokio::time::Instant;
 
@@ -42,7 +43,7 @@ use crate::{AccessKey, ClientRegistration, Environment, api::Api, discovery::Dis
 /// assert!(!format!("{cxone:?}").contains("key-secret"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Cxone<S = HttpsClient> {
+pub struct Cxone<S = DefaultClient> {
     discovery: Discovery,
     registration: ClientRegistration,
     access_key: AccessKey,
@@ -98,7 +99,7 @@ impl Cxone {
             discovery: Discovery::new(issuer)?,
             registration,
             access_key,
-            exchange: Exchange::new(HttpsClient::default()),
+            exchange: Exchange::default(),
             known: Mutex::default(),
         })
     }
@@ -122,9 +123,13 @@ impl<S> Cxone<S> {
         self
     }
 
-    /// Reaches the issuer over `client` instead: any [`HttpService`]. Forgets what was discovered over another one.
+    /// Reaches the issuer over `client` instead: any that can be a [`Transport`]. Forgets what was discovered over another
+    /// one.
     #[must_use]
-    pub fn with_client<T>(self, client: T) -> Cxone<T> {
+    pub fn with_client<C, B>(self, client: C) -> Cxone<Transport<C, B>>
+    where
+        Transport<C, B>: HttpService,
+    {
         Cxone {
             discovery: self.discovery,
             registration: self.registration,

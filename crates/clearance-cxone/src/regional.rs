@@ -7,7 +7,10 @@ use std::{
 };
 
 use clearance_core::{Audience, Token, TokenError, TokenSource};
-use clearance_oauth::{ConfigError, HttpService, HttpsClient, TokenEndpoint, TokenRequest, check};
+use clearance_oauth::{
+    ConfigError, DefaultClient, Exchange, HttpService, TokenEndpoint, TokenRequest, Transport,
+    check,
+};
 
 use crate::{AccessKey, api::Api, id_token, trust::Trust};
 
@@ -33,7 +36,7 @@ use crate::{AccessKey, api::Api, id_token, trust::Trust};
 /// assert_eq!(cxone.audience().unwrap().to_string(), "https://api-na1.niceincontact.com");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct CxoneRegional<S = HttpsClient> {
+pub struct CxoneRegional<S = DefaultClient> {
     endpoint: TokenEndpoint<S>,
     access_key: AccessKey,
     trust: Trust,
@@ -62,7 +65,7 @@ impl CxoneRegional {
         }
         access_key.check()?;
         let url = format!("https://{area}.nice-incontact.com/authentication/v1/token/access-key");
-        let endpoint = TokenEndpoint::new(&url, HttpsClient::default())?;
+        let endpoint = TokenEndpoint::over(&url, Exchange::default())?;
         let api = Api::new(&check::url("the API URL", api_url)?).map_err(|_| {
             ConfigError::new("the API URL cannot be used: it must not have a query")
         })?;
@@ -106,9 +109,12 @@ impl<S> CxoneRegional<S> {
         self
     }
 
-    /// Reaches the token endpoint over `client` instead: any [`HttpService`].
+    /// Reaches the token endpoint over `client` instead: any that can be a [`Transport`].
     #[must_use]
-    pub fn with_client<T>(self, client: T) -> CxoneRegional<T> {
+    pub fn with_client<C, B>(self, client: C) -> CxoneRegional<Transport<C, B>>
+    where
+        Transport<C, B>: HttpService,
+    {
         CxoneRegional {
             endpoint: self.endpoint.with_client(client),
             access_key: self.access_key,

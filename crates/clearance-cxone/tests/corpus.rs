@@ -3,25 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use std::{fs, path::Path};
-
 #[path = "../fuzz/targets/discovery.rs"]
 mod discovery;
+#[path = "../../clearance-core/fuzz/replay.rs"]
+mod replay;
 
 #[test]
 fn discovery() {
-    replay("discovery", discovery::check);
-}
-
-fn replay(target: &str, check: fn(&[u8])) {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
-    let entries = fs::read_dir(corpus.join(target)).unwrap();
-    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    assert!(files.len() >= 10, "the corpus of {target} is gone");
-    for file in files {
-        // The last name that is shown is that of the input that fails.
-        println!("{}", file.display());
-        check(&fs::read(&file).unwrap());
-    }
+    replay::corpus("discovery", discovery::check);
 }

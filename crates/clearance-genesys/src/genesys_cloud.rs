@@ -4,7 +4,8 @@ use std::{fmt, time::Duration};
 
 use clearance_core::{Audience, Secret, Token, TokenError, TokenSource};
 use clearance_oauth::{
-    ClientAuthentication, ConfigError, HttpService, HttpsClient, TokenEndpoint, TokenRequest, check,
+    ClientAuthentication, ConfigError, DefaultClient, Exchange, HttpService, TokenEndpoint,
+    TokenRequest, Transport, check,
 };
 
 use crate::Region;
@@ -28,7 +29,7 @@ use crate::Region;
 /// assert!(!format!("{genesys:?}").contains("client-secret"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct GenesysCloud<S = HttpsClient> {
+pub struct GenesysCloud<S = DefaultClient> {
     endpoint: TokenEndpoint<S>,
     id: String,
     secret: Secret,
@@ -74,7 +75,7 @@ impl GenesysCloud {
         let (api_url, audience) = api(&format!("https://api.{domain}"))?;
         let token_url = token_url(&format!("https://login.{domain}"));
         Ok(Self {
-            endpoint: TokenEndpoint::new(&token_url, HttpsClient::default())?,
+            endpoint: TokenEndpoint::over(&token_url, Exchange::default())?,
             id,
             secret,
             api_url,
@@ -112,9 +113,12 @@ impl<S> GenesysCloud<S> {
         self
     }
 
-    /// Reaches the login host over `client` instead: any [`HttpService`].
+    /// Reaches the login host over `client` instead: any that can be a [`Transport`].
     #[must_use]
-    pub fn with_client<T>(self, client: T) -> GenesysCloud<T> {
+    pub fn with_client<C, B>(self, client: C) -> GenesysCloud<Transport<C, B>>
+    where
+        Transport<C, B>: HttpService,
+    {
         GenesysCloud {
             endpoint: self.endpoint.with_client(client),
             id: self.id,

@@ -5,7 +5,8 @@ use std::{fmt, time::Duration};
 use clearance_core::{Audience, Secret, Token, TokenError, TokenSource};
 
 use crate::{
-    ClientAuthentication, ConfigError, HttpService, HttpsClient, TokenEndpoint, TokenRequest, check,
+    ClientAuthentication, ConfigError, DefaultClient, Exchange, HttpService, TokenEndpoint,
+    TokenRequest, Transport, check,
 };
 
 /// A source of tokens by client credentials (RFC 6749 §4.4), for any issuer.
@@ -28,7 +29,7 @@ use crate::{
 /// assert!(!format!("{source:?}").contains("s3cr3t"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct ClientCredentials<S = HttpsClient> {
+pub struct ClientCredentials<S = DefaultClient> {
     endpoint: TokenEndpoint<S>,
     id: String,
     secret: Secret,
@@ -63,7 +64,7 @@ impl ClientCredentials {
             secret.expose(),
         )?;
         Ok(Self {
-            endpoint: TokenEndpoint::new(token_url, HttpsClient::default())?,
+            endpoint: TokenEndpoint::over(token_url, Exchange::default())?,
             id,
             secret,
             authentication: ClientAuthentication::default(),
@@ -145,9 +146,12 @@ impl<S> ClientCredentials<S> {
         self
     }
 
-    /// Reaches the issuer over `client` instead: any [`HttpService`].
+    /// Reaches the issuer over `client` instead: any that can be a [`Transport`].
     #[must_use]
-    pub fn with_client<T>(self, client: T) -> ClientCredentials<T> {
+    pub fn with_client<C, B>(self, client: C) -> ClientCredentials<Transport<C, B>>
+    where
+        Transport<C, B>: HttpService,
+    {
         ClientCredentials {
             endpoint: self.endpoint.with_client(client),
             id: self.id,

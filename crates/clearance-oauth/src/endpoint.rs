@@ -6,7 +6,8 @@ use clearance_core::TokenError;
 use http::Uri;
 
 use crate::{
-    ConfigError, Exchange, HttpService, TokenAnswer, TokenRequest, check, handed_out::HandedOut,
+    ConfigError, DefaultClient, Exchange, HttpService, TokenAnswer, TokenRequest, Transport, check,
+    handed_out::HandedOut,
 };
 
 /// A token endpoint (RFC 6749 §3.2): one request, one answer, judged by the rules in the [crate documentation](crate).
@@ -30,24 +31,30 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct TokenEndpoint<S> {
+pub struct TokenEndpoint<S = DefaultClient> {
     url: Uri,
     exchange: Exchange<S>,
     handed_out: HandedOut,
     reads_jwt_times: bool,
 }
 
-impl<S> TokenEndpoint<S> {
-    /// The endpoint at `url`, reached over `client`.
+impl<C, B> TokenEndpoint<Transport<C, B>> {
+    /// The endpoint at `url`, reached over `client`: any that can be a [`Transport`].
     ///
     /// # Errors
     ///
     /// If `url` is none that credentials may be sent to: see [`check::url`].
-    pub fn new(url: &str, client: S) -> Result<Self, ConfigError> {
+    pub fn new(url: &str, client: C) -> Result<Self, ConfigError>
+    where
+        Transport<C, B>: HttpService,
+    {
         Self::over(url, Exchange::new(client))
     }
+}
 
-    /// The endpoint at `url`, reached over an exchange with limits of its own.
+impl<S> TokenEndpoint<S> {
+    /// The endpoint at `url`, reached over an exchange with limits of its own, or with a client of its own:
+    /// [`Exchange::default`].
     ///
     /// # Errors
     ///
@@ -88,7 +95,10 @@ impl<S> TokenEndpoint<S> {
 
     /// The same endpoint, reached over another client.
     #[must_use]
-    pub fn with_client<T>(self, client: T) -> TokenEndpoint<T> {
+    pub fn with_client<C, B>(self, client: C) -> TokenEndpoint<Transport<C, B>>
+    where
+        Transport<C, B>: HttpService,
+    {
         TokenEndpoint {
             url: self.url,
             exchange: self.exchange.with_client(client),

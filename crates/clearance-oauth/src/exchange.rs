@@ -13,11 +13,10 @@ use http::{
     HeaderValue, Request, Uri,
     header::{ACCEPT, USER_AGENT},
 };
-use http_body_util::Full;
 use tokio::time::timeout;
 
 use crate::{
-    Document, HttpService,
+    DefaultClient, Document, HttpService, Transport,
     failure::{self, Asked},
     service::sealed::{Failure, RawReply},
 };
@@ -46,15 +45,24 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Exchange<S> {
+pub struct Exchange<S = DefaultClient> {
     /// Locked only to be cloned: a source is `Sync` where its client is not.
     client: Mutex<S>,
     attempt_timeout: Duration,
 }
 
+impl<C, B> Exchange<Transport<C, B>> {
+    /// Exchanges over `client`: any that can be a [`Transport`]. [`Exchange::default`] is over one of its own.
+    pub fn new(client: C) -> Self
+    where
+        Transport<C, B>: HttpService,
+    {
+        Self::over(Transport::new(client))
+    }
+}
+
 impl<S> Exchange<S> {
-    /// Exchanges over `client`.
-    pub fn new(client: S) -> Self {
+    fn over(client: S) -> Self {
         Self {
             client: Mutex::new(client),
             attempt_timeout: Duration::from_secs(7),
@@ -70,11 +78,11 @@ impl<S> Exchange<S> {
 
     /// The same limits over another client.
     #[must_use]
-    pub fn with_client<T>(self, client: T) -> Exchange<T> {
-        Exchange {
-            client: Mutex::new(client),
-            attempt_timeout: self.attempt_timeout,
-        }
+    pub fn with_client<C, B>(self, client: C) -> Exchange<Transport<C, B>>
+    where
+        Transport<C, B>: HttpService,
+    {
+        Exchange::new(client).attempt_timeout(self.attempt_timeout)
     }
 }
 
@@ -86,7 +94,7 @@ impl<S: HttpService> Exchange<S> {
     /// `Unavailable` or `Throttled` for what may pass; `Malformed`, not retried, for an answer other than 200 that
     /// says the address is wrong; `Malformed` for what is no JSON object or longer than 64 KiB.
     pub async fn document(&self, url: &Uri) -> Result<Document, TokenError> {
-        let mut request = Request::new(Full::default());
+        let mut request = Request::new(Bytes::new());
         *request.uri_mut() = url.clone();
         let redactor = Redactor::default();
         let reply = self.send(request, &redactor).await?;
@@ -100,7 +108,7 @@ impl<S: HttpService> Exchange<S> {
 
     pub(crate) async fn send(
         &self,
-        mut request: Request<Full<Bytes>>,
+        mut request: Request<Bytes>,
         redactor: &Redactor,
     ) -> Result<RawReply, TokenError> {
         const AGENT: &str = concat!("clearance/", env!("CARGO_PKG_VERSION"));
@@ -125,6 +133,13 @@ impl<S: HttpService> Exchange<S> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+}
+
+/// Over the [`DefaultClient`].
+impl Default for Exchange {
+    fn default() -> Self {
+        Self::over(DefaultClient::new())
     }
 }
 

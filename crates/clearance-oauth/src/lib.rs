@@ -4,7 +4,8 @@
 //! * [`TokenEndpoint`] and [`TokenRequest`] are what it is made of, for issuers with a grant of their own;
 //! * [`Exchange`] also reads a [`Document`], which is what discovery needs;
 //! * [`https()`] is a TLS client for all of them (feature `https`, on by default). Any other tower service from
-//!   `Request<Full<Bytes>>` to `Response<impl Body>` can be given instead: see [`HttpService`].
+//!   `Request<B>` to `Response<impl Body>` can be given instead, so that one client serves both the issuer and the API:
+//!   see [`Transport`].
 //!
 //! ```
 //! use clearance_core::{Audience, TokenSource};
@@ -76,7 +77,7 @@ mod request;
 mod service;
 
 #[cfg(feature = "https")]
-pub use self::https::{HttpsBody, HttpsError, HttpsFuture, https};
+pub use self::https::{HttpsBody, HttpsClient, HttpsError, HttpsFuture, https};
 pub use self::{
     answer::TokenAnswer,
     check::ConfigError,
@@ -84,9 +85,9 @@ pub use self::{
     document::Document,
     endpoint::TokenEndpoint,
     exchange::Exchange,
-    https::HttpsClient,
+    https::DefaultClient,
     request::{ClientAuthentication, TokenRequest},
-    service::HttpService,
+    service::{HttpService, Transport},
 };
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use http::{
     HeaderValue, Method, Request, Uri,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
-use http_body_util::Full;
 use zeroize::Zeroizing;
 
 /// A request for a token (RFC 6749 §4): the fields of its body, and who sends it.
@@ -111,7 +110,7 @@ impl TokenRequest {
         Redactor::new(self.secrets.iter().cloned())
     }
 
-    pub(crate) fn to(&self, endpoint: &Uri) -> Request<Full<Bytes>> {
+    pub(crate) fn to(&self, endpoint: &Uri) -> Request<Bytes> {
         let (content_type, body) = match self.encoding {
             Encoding::Form => {
                 let mut form = form_urlencoded::Serializer::new(String::new());
@@ -127,7 +126,7 @@ impl TokenRequest {
                 ("application/json", object.to_string())
             }
         };
-        let mut request = Request::new(Full::from(body));
+        let mut request = Request::new(Bytes::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = endpoint.clone();
         let headers = request.headers_mut();
@@ -178,47 +177,44 @@ fn in_json(text: &str) -> Zeroizing<String> {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::BodyExt;
-
     use super::*;
 
-    async fn body_of(request: TokenRequest) -> (http::request::Parts, String) {
+    fn body_of(request: &TokenRequest) -> (http::request::Parts, String) {
         let (head, body) = request
             .to(&Uri::from_static("https://a.test/t"))
             .into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
         (head, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    #[tokio::test]
-    async fn id_and_secret_are_form_encoded_before_basic() {
+    #[test]
+    fn id_and_secret_are_form_encoded_before_basic() {
         let secret = Secret::from("s:+/ %é");
         let request = TokenRequest::form()
             .field("grant_type", "client_credentials")
             .client(ClientAuthentication::Basic, "my:app", &secret);
-        let (head, body) = body_of(request).await;
+        let (head, body) = body_of(&request);
         let pair = BASE64_STANDARD.encode("my%3Aapp:s%3A%2B%2F+%25%C3%A9");
         assert_eq!(head.headers[AUTHORIZATION], format!("Basic {pair}"));
         assert!(head.headers[AUTHORIZATION].is_sensitive());
         assert_eq!(body, "grant_type=client_credentials");
     }
 
-    #[tokio::test]
-    async fn or_they_go_into_the_body() {
+    #[test]
+    fn or_they_go_into_the_body() {
         let request = TokenRequest::form().field("scope", "a b").client(
             ClientAuthentication::Body,
             "my app",
             &Secret::from("a=&b"),
         );
-        let (head, body) = body_of(request).await;
+        let (head, body) = body_of(&request);
         assert!(!head.headers.contains_key(AUTHORIZATION));
         assert_eq!(body, "scope=a+b&client_id=my+app&client_secret=a%3D%26b");
     }
 
-    #[tokio::test]
-    async fn json_is_an_object_of_texts() {
+    #[test]
+    fn json_is_an_object_of_texts() {
         let request = TokenRequest::json().field("id", "1").secret("key", "a\"b=");
-        let (head, body) = body_of(request).await;
+        let (head, body) = body_of(&request);
         assert_eq!(head.headers[CONTENT_TYPE], "application/json");
         assert_eq!(body, r#"{"id":"1","key":"a\"b="}"#);
     }

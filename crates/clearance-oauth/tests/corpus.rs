@@ -3,32 +3,19 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use std::{fs, path::Path};
-
 #[path = "../fuzz/targets/jwt_payload.rs"]
 mod jwt_payload;
+#[path = "../../clearance-core/fuzz/replay.rs"]
+mod replay;
 #[path = "../fuzz/targets/token_answer.rs"]
 mod token_answer;
 
 #[test]
 fn token_answer() {
-    replay("token_answer", token_answer::check);
+    replay::corpus("token_answer", token_answer::check);
 }
 
 #[test]
 fn jwt_payload() {
-    replay("jwt_payload", jwt_payload::check);
-}
-
-fn replay(target: &str, check: fn(&[u8])) {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
-    let entries = fs::read_dir(corpus.join(target)).unwrap();
-    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    assert!(files.len() >= 10, "the corpus of {target} is gone");
-    for file in files {
-        // The last name that is shown is that of the input that fails.
-        println!("{}", file.display());
-        check(&fs::read(&file).unwrap());
-    }
+    replay::corpus("jwt_payload", jwt_payload::check);
 }

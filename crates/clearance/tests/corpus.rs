@@ -4,25 +4,12 @@
 #![cfg(all(feature = "skew-auth", feature = "retry-401"))]
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use std::{fs, path::Path};
-
 #[path = "../fuzz/targets/challenge.rs"]
 mod challenge;
+#[path = "../../clearance-core/fuzz/replay.rs"]
+mod replay;
 
 #[test]
 fn challenge() {
-    replay("challenge", challenge::check);
-}
-
-fn replay(target: &str, check: fn(&[u8])) {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
-    let entries = fs::read_dir(corpus.join(target)).unwrap();
-    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    assert!(files.len() >= 10, "the corpus of {target} is gone");
-    for file in files {
-        // The last name that is shown is that of the input that fails.
-        println!("{}", file.display());
-        check(&fs::read(&file).unwrap());
-    }
+    replay::corpus("challenge", challenge::check);
 }

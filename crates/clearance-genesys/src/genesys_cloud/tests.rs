@@ -20,17 +20,15 @@ fn answer(status: u16, body: &str) -> Answer {
     response.body(Full::from(body.to_owned())).unwrap()
 }
 
-fn silent() -> impl HttpService {
-    service_fn(|_: Request<Full<Bytes>>| std::future::pending::<Result<Answer, Infallible>>())
-}
-
 fn source() -> GenesysCloud {
     GenesysCloud::new(Region::EuWest1, "my:id", "s3cr=t").unwrap()
 }
 
 async fn refused(status: u16, body: &str) -> TokenError {
     let answer = answer(status, body);
-    let client = service_fn(move |_| std::future::ready(Ok::<_, Infallible>(answer.clone())));
+    let client = service_fn(move |_: Request<Full<Bytes>>| {
+        std::future::ready(Ok::<_, Infallible>(answer.clone()))
+    });
     source().with_client(client).fetch().await.unwrap_err()
 }
 
@@ -103,8 +101,10 @@ async fn the_secret_is_shown_nowhere() {
 
 #[test]
 fn login_and_api_addresses_are_independent() {
+    let silent =
+        service_fn(|_: Request<Full<Bytes>>| std::future::pending::<Result<Answer, Infallible>>());
     let source = source()
-        .with_client(silent())
+        .with_client(silent)
         .with_login_url("http://127.0.0.1:8080/")
         .unwrap();
     assert_eq!(source.endpoint.url(), "http://127.0.0.1:8080/oauth/token");
@@ -175,7 +175,9 @@ fn mistakes_show_at_the_start() {
 #[tokio::test]
 async fn a_token_stays_opaque_even_if_it_looks_like_a_jwt() {
     let body = r#"{"access_token": "e30.eyJleHAiOjE3NjcyMjU2MDB9.c2ln", "token_type": "bearer", "expires_in": 86400}"#;
-    let client = service_fn(move |_| std::future::ready(Ok::<_, Infallible>(answer(200, body))));
+    let client = service_fn(move |_: Request<Full<Bytes>>| {
+        std::future::ready(Ok::<_, Infallible>(answer(200, body)))
+    });
     let token = source().with_client(client).fetch().await.unwrap();
     assert_eq!((token.issued_at(), token.expires_at()), (None, None));
     assert_eq!(token.lifetime(), Some(Duration::from_secs(86_400)));

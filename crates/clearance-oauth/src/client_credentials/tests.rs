@@ -4,8 +4,12 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use http::{
+    Request,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
+use http_body_util::{BodyExt, Full};
 use tokio::time::Instant;
 
 use super::*;
@@ -71,7 +75,7 @@ async fn in_the_body_with_scopes_and_parameters() {
 #[tokio::test(start_paused = true)]
 async fn life_begins_when_the_request_is_sent() {
     let begun = Instant::now();
-    let slow = tower::service_fn(|_| async {
+    let slow = tower::service_fn(|_: Request<Full<Bytes>>| async {
         tokio::time::sleep(Duration::from_secs(3)).await;
         Ok::<_, std::convert::Infallible>(answer(200, &[], TOKEN))
     });
@@ -82,8 +86,9 @@ async fn life_begins_when_the_request_is_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_lasts_as_long_as_it_is_told() {
-    let hangs =
-        tower::service_fn(|_| std::future::pending::<Result<_, std::convert::Infallible>>());
+    let hangs = tower::service_fn(|_: Request<Full<Bytes>>| {
+        std::future::pending::<Result<_, std::convert::Infallible>>()
+    });
     let hangs = tower::ServiceExt::map_response(hangs, |()| answer(200, &[], TOKEN));
     let begun = Instant::now();
     let source = source()

@@ -14,6 +14,7 @@ use std::{
 use clearance_core::{AnyTokenSource, Audience, TokenErrorKind, TokenSource};
 use http::Response;
 use http_body::{Body, Frame};
+use http_body_util::Full;
 use tokio::time::Instant;
 use tower::{service_fn, util::BoxCloneSyncService};
 
@@ -261,7 +262,7 @@ async fn a_client_need_not_be_sync_and_may_be_erased() {
     let spawned = tokio::spawn(async move { exchange.document(&url()).await.is_ok() });
     assert!(spawned.await.unwrap());
 
-    // With a boxed error besides, the source has to be erased: see `HttpService`.
+    // With a boxed error besides, the source has to be erased: see `Transport`.
     const TOKEN: &str = r#"{"access_token": "t", "token_type": "bearer"}"#;
     let boxed_error =
         tower::ServiceExt::map_err(Canned::new([answer(200, &[], TOKEN)]), BoxError::from);

@@ -13,7 +13,6 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, ResponseFuture, connect::HttpConnector},
@@ -29,7 +28,9 @@ use tower_service::Service;
 /// HTTP/1.1 (the token endpoint of NICE CXone was reported to fail on HTTP/2), follows no redirects and uses no proxy.
 /// Connections that are idle for 90 s are closed.
 ///
-/// It is generic in the request body, so that it also serves under the layers as the client of an API.
+/// It is generic in the request body, so that it also serves under the layers as the client of an API. A source comes with
+/// one; where it is to use that of the API, by `with_client`, the body has to be one that is made of bytes
+/// ([`Transport`](crate::Transport)) and to be said: `https::<Full<Bytes>>()`.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -54,7 +55,7 @@ where
 
 /// The client that [`https()`] makes: a named type with a named future and error, and not an erased one, so that it can
 /// be awaited in spawned blocks.
-pub struct HttpsClient<B = Full<Bytes>> {
+pub struct HttpsClient<B> {
     inner: Client<HttpsConnector<HttpConnector>, B>,
 }
 
@@ -189,6 +190,8 @@ fn connector() -> HttpsConnector<HttpConnector> {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::Full;
+
     use super::*;
 
     #[test]

@@ -98,6 +98,13 @@ pub(super) fn shared<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
     frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }
 
+/// So that a client of such bodies can serve a token source, too.
+impl<B: Body + From<Bytes>> From<Bytes> for ReplayBody<B> {
+    fn from(bytes: Bytes) -> Self {
+        Self::new(B::from(bytes))
+    }
+}
+
 impl<B: Body + Default> Default for ReplayBody<B> {
     fn default() -> Self {
         Self::new(B::default())
