@@ -57,6 +57,7 @@
 
 mod body;
 mod drain;
+mod frames;
 mod head;
 mod kept;
 mod layer;

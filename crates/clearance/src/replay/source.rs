@@ -12,15 +12,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{body::shared, head::Seat};
+use super::{body::shared, frames::Frames, head::Seat};
 
 /// How many bytes of a body are kept.
 pub(super) const MOST: usize = 64 * 1024;
-/// Of so many bytes there may be one frame: what a frame itself takes is about as much.
-const FRAME: usize = 32;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -47,7 +44,7 @@ pub(super) struct Source<B> {
 struct State<B> {
     /// What is not read yet. `None`: all is, or it failed.
     rest: Option<B>,
-    kept: Kept,
+    kept: Frames,
     /// Nothing is kept any more: whoever reads it is the last to.
     lost: bool,
     /// Of the whole body.
@@ -60,15 +57,6 @@ struct State<B> {
     reader: u32,
     /// Of the one that waits for more.
     waker: Option<Waker>,
-}
-
-#[derive(Default)]
-struct Kept {
-    // Most bodies are one frame, which then takes no allocation.
-    first: Option<Bytes>,
-    others: Vec<Bytes>,
-    trailers: Option<Box<HeaderMap>>,
-    bytes: u64,
 }
 
 /// Of a copy of the body: whether it may be sent, and how much of it is.
@@ -99,7 +87,7 @@ impl<B: Body> Source<B> {
             too_long,
             state: Mutex::new(State {
                 rest,
-                kept: Kept::default(),
+                kept: Frames::default(),
                 lost: too_long,
                 hint,
                 most,
@@ -116,7 +104,7 @@ impl<B: Body> Source<B> {
         match &state.rest {
             Some(rest) => state.lost && state.is_read_by(place) && rest.is_end_stream(),
             None if state.lost => state.is_read_by(place),
-            None => place.frames == state.kept.frames(),
+            None => place.frames == state.kept.number(),
         }
     }
 
@@ -258,55 +246,8 @@ impl<B> State<B> {
 
     /// From now on the body cannot be sent again.
     fn lose(&mut self) {
-        self.kept = Kept::default();
+        self.kept = Frames::default();
         self.lost = true;
-    }
-}
-
-// ===== impl Kept =====
-
-impl Kept {
-    fn frames(&self) -> usize {
-        usize::from(self.first.is_some()) + self.others.len() + usize::from(self.trailers.is_some())
-    }
-
-    fn frame(&self, nth: usize) -> Option<Frame<Bytes>> {
-        let data = match nth.checked_sub(1) {
-            None => self.first.as_ref(),
-            Some(nth) => self.others.get(nth),
-        };
-        let trailers = || {
-            let trailers = self.trailers.as_ref().filter(|_| nth + 1 == self.frames());
-            trailers.map(|trailers| Frame::trailers(HeaderMap::clone(trailers)))
-        };
-        data.cloned().map(Frame::data).or_else(trailers)
-    }
-
-    /// How long the frames after so many are.
-    fn bytes_after(&self, frames: usize) -> u64 {
-        let data = self.first.iter().chain(&self.others).skip(frames);
-        data.map(|data| data.len() as u64).sum()
-    }
-
-    /// Whether there is room for `frame`.
-    fn keep(&mut self, frame: &Frame<Bytes>, most: usize) -> bool {
-        if let Some(trailers) = frame.trailers_ref() {
-            self.trailers = Some(Box::new(trailers.clone()));
-            return true;
-        }
-        let Some(data) = frame.data_ref() else {
-            return true;
-        };
-        self.bytes += data.len() as u64;
-        let frames = self.frames() + 1;
-        if self.bytes > most as u64 || frames > (most / FRAME).max(1) {
-            return false;
-        }
-        match self.first {
-            None => self.first = Some(data.clone()),
-            Some(_) => self.others.push(data.clone()),
-        }
-        true
     }
 }
 
