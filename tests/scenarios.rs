@@ -1,22 +1,20 @@
 //! What has to happen so that everything is told that is told of tokens.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use std::{collections::BTreeSet, panic, sync::Mutex, time::Duration};
+use std::{panic, sync::Mutex, time::Duration};
 
 use clearance::{
-    Audience, RateLimitBackoffLayer, Retry401Layer, SkewAuthLayer, TokenError, TokenSource,
+    Audience, RateLimitBackoffLayer, Retry401Layer, SkewAuthLayer, TokenError,
     rate_limit_backoff::MaxWait, token_source_fn,
 };
-use clearance_cxone::{AccessKey, ClientRegistration, Cxone, CxoneRegional};
-use clearance_genesys::{GenesysCloud, Region};
-use clearance_test::{ScriptedSource, Step, TokioWallClock, sim, sim::Fault};
-use http::{Request, Response};
+use clearance_test::{ScriptedSource, Step, TokioWallClock};
+use http::Request;
 use tokio::{runtime::Runtime, time::sleep};
-use tower::{Service, ServiceBuilder, ServiceExt};
+use tower::{ServiceBuilder, ServiceExt};
 
 use crate::{
-    sought::all_of,
-    support::{self, Api, Body, BoxError, SECOND, Verdict, get},
+    printed::Printed,
+    support::{self, Api, Body, SECOND, Verdict, get},
 };
 
 pub(crate) const CLIENT: &str = "cl13nt/s3cret+x=1&y z%";
@@ -25,148 +23,12 @@ pub(crate) const TOKEN: &str = "scr1pted/t0ken+A.b~c==";
 pub(crate) const QUERY: &str = "s3cret-1n-the-query";
 pub(crate) const ANOTHER: &str = "an0ther/s3cret+that=w0rked";
 
-/// What the scenarios returned, as text.
-#[derive(Default)]
-pub(crate) struct Printed(pub(crate) Mutex<String>);
-
-impl Printed {
-    fn add(&self, text: impl AsRef<str>) {
-        self.0.lock().unwrap().push_str(text.as_ref());
-    }
-
-    pub(crate) fn error(&self, error: &(dyn std::error::Error + 'static)) {
-        self.add(all_of(error));
-    }
-
-    async fn call<S, B>(&self, stack: S, request: Request<Body>) -> Option<u16>
-    where
-        S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
-        B: std::fmt::Debug,
-    {
-        match stack.oneshot(request).await {
-            Ok(response) => {
-                // The extensions too, of which http shows nothing.
-                let told = response.extensions();
-                self.add(format!(
-                    "{response:?} {:?} {:?}",
-                    told.get::<clearance::TokenRefused>(),
-                    told.get::<clearance::RefusalReason>()
-                ));
-                Some(response.status().as_u16())
-            }
-            Err(error) => {
-                self.error(error.as_ref());
-                None
-            }
-        }
-    }
-}
-
 pub(crate) fn paused() -> Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap()
-}
-
-/// Every fault at the token endpoint, revocations, a route that refuses, a limit and a wrong secret.
-pub(crate) async fn genesys(printed: &Printed) -> BTreeSet<String> {
-    let platform = sim::Genesys::builder()
-        .client("id-1", CLIENT)
-        .rate_limit(5, SECOND)
-        .recording()
-        .build();
-    let source = GenesysCloud::new(Region::UsEast1, "id-1", CLIENT)
-        .and_then(|source| source.with_login_url(platform.login_url()))
-        .and_then(|source| source.with_api_url(platform.api_url()))
-        .unwrap()
-        .with_client(platform.client::<Body>());
-    let auth = SkewAuthLayer::new(source);
-    let rate = RateLimitBackoffLayer::new();
-    let stack = ServiceBuilder::new()
-        .layer(Retry401Layer::new())
-        .layer(rate.clone())
-        .layer(auth.clone())
-        .service(platform.client::<Body>());
-    let request = |path: &str| {
-        let uri = format!("{}{path}", platform.api_url());
-        Request::get(uri).body(Body::default()).unwrap()
-    };
-    let without_lifetime = format!(r#"{{"access_token": "{TOKEN}", "token_type": "bearer"}}"#);
-    for fault in [
-        Fault::Html,
-        Fault::Reset,
-        Fault::ResetInBody,
-        Fault::Malformed,
-        Fault::Cut,
-        Fault::Hang,
-        Fault::Oversized,
-        Fault::Status(503),
-        Fault::Status(404),
-        Fault::Throttle(SECOND, sim::RetryAfter::Seconds),
-        Fault::Answer(200, without_lifetime),
-    ] {
-        platform.fault_next_token(fault);
-        for path in [
-            &format!("/api/v2/users?secret={QUERY}"),
-            sim::Genesys::UNAUTHORIZED,
-            sim::Genesys::FORBIDDEN,
-        ] {
-            printed.call(stack.clone(), request(path)).await;
-        }
-        let statuses = format!("{auth:?} {} {}", auth.status(), rate.status());
-        printed.add(format!("{statuses} {:?} {:?}", auth.status(), stack));
-        platform.revoke_all();
-        // Every token is at its end.
-        sleep(Duration::from_secs(3600 * 48)).await;
-    }
-    platform.set_client_secret(ANOTHER);
-    let ended = printed.call(stack.clone(), request("/api/v2/users")).await;
-    assert_eq!(ended, None, "the secret is wrong");
-    credentials(platform.recorded())
-}
-
-/// Both grants of CXone; an answer that names an API nobody trusts; a wrong key.
-pub(crate) async fn cxone(printed: &Printed) -> BTreeSet<String> {
-    let platform = sim::Cxone::builder()
-        .client("id-2", CLIENT)
-        .access_key("key-2", KEY)
-        .recording()
-        .build();
-    let registration = || ClientRegistration::new("id-2", CLIENT);
-    let source = |key: &str| {
-        Cxone::for_issuer(
-            platform.login_url(),
-            registration(),
-            AccessKey::new("key-2", key),
-        )
-        .unwrap()
-        .with_client(platform.client::<Body>())
-    };
-    source(KEY).discover().await.unwrap();
-    printed.error(&source(ANOTHER).discover().await.unwrap_err());
-    for fault in [Fault::Html, Fault::Status(500), Fault::Cut] {
-        platform.fault_next_discovery(fault);
-        printed.error(&source(KEY).discover().await.unwrap_err());
-    }
-    let regional = CxoneRegional::new("na1", AccessKey::new("key-2", KEY), platform.api_url())
-        .and_then(|source| {
-            source.with_token_url(&format!(
-                "{}/authentication/v1/token/access-key",
-                platform.login_url()
-            ))
-        })
-        .unwrap()
-        .with_client(platform.client::<Body>());
-    regional.fetch().await.unwrap();
-    let stray = format!(
-        r#"{{"access_token": "{TOKEN}", "token_type": "bearer", "expires_in": 60,
-            "resource_server_base_uri": "https://{ANOTHER}@evil.example/{QUERY}?k={QUERY}"}}"#
-    );
-    platform.fault_next_token(Fault::Answer(200, stray));
-    regional.fetch().await.unwrap();
-    credentials(platform.recorded())
 }
 
 /// Calls that are held, released, retried, paced, and given up with and without a reply.
@@ -293,13 +155,6 @@ pub(crate) fn panics(printed: &Printed) {
     assert_eq!(ended, None);
     printed.add(format!("{:?} {}", auth.status(), auth.status()));
     assert!(heard.lock().unwrap().contains(CLIENT), "that is its own");
-}
-
-/// What was sent behind `Bearer` and `Basic`.
-fn credentials(seen: Vec<sim::Seen>) -> BTreeSet<String> {
-    let sent = seen.into_iter().filter_map(|seen| seen.authorization);
-    sent.filter_map(|value| Some(value.split_once(' ')?.1.to_owned()))
-        .collect()
 }
 
 async fn join_all<F: std::future::Future + Unpin>(futures: Vec<F>) -> Vec<F::Output> {

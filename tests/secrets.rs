@@ -17,6 +17,8 @@
 
 mod captured;
 mod hostile;
+mod platforms;
+mod printed;
 mod scenarios;
 mod sought;
 mod sources;
@@ -25,7 +27,8 @@ mod support;
 use std::collections::BTreeSet;
 
 use captured::Captured;
-use scenarios::{ANOTHER, CLIENT, KEY, Printed, QUERY, TOKEN};
+use printed::Printed;
+use scenarios::{ANOTHER, CLIENT, KEY, QUERY, TOKEN};
 use sought::{Sought, spellings};
 use sources::callsites;
 
@@ -41,8 +44,8 @@ fn whatever_is_told_shows_no_secret() {
         .with("the query", QUERY);
 
     let sent = scenarios::paused().block_on(async {
-        let mut sent = scenarios::genesys(&printed).await;
-        sent.extend(scenarios::cxone(&printed).await);
+        let mut sent = platforms::genesys(&printed).await;
+        sent.extend(platforms::cxone(&printed).await);
         scenarios::limits(&printed).await;
         scenarios::awry(&printed).await;
         scenarios::clocks(&printed).await;

@@ -9,6 +9,9 @@ use crate::{Redactor, redact::printable};
 /// The longest message of an error, in characters; text from servers in it is cut to 200 by [`Redactor`].
 const LONGEST: usize = 600;
 
+/// The longest address in an error, in characters: discovery takes it from a document, in which it may be of any length.
+const LONGEST_ADDRESS: usize = 200;
+
 /// Why a source gave no token. Cheap to clone, since every caller that waited gets it.
 ///
 /// It names the endpoint by scheme, host, port and path, never its query or user information, and holds no secret: what
@@ -85,7 +88,7 @@ impl TokenError {
         }))
     }
 
-    /// Names the endpoint that failed, without its user information and query.
+    /// Names the endpoint that failed, without its user information and query, and in 200 characters at most.
     #[must_use]
     pub fn at(mut self, endpoint: &Uri) -> Self {
         Arc::make_mut(&mut self.0).endpoint = Some(address_of(endpoint));
@@ -188,7 +191,7 @@ fn address_of(uri: &Uri) -> String {
         address.push_str(port.as_str());
     }
     address.push_str(uri.path());
-    address
+    printable(&address, LONGEST_ADDRESS)
 }
 
 // ===== impl Cause =====
@@ -257,6 +260,22 @@ mod tests {
             error.to_string(),
             "token requests throttled: rate limit exceeded (asked to wait 2 s)"
         );
+    }
+
+    /// Found by the fuzz target `discovery`.
+    #[test]
+    fn a_long_address_is_cut() {
+        let at = |length| {
+            let endpoint = format!("https://login.test/{}", "x".repeat(length));
+            let error = TokenError::malformed("").at(&endpoint.parse().unwrap());
+            error.to_string()
+        };
+        let shown = format!(
+            "unusable token answer from https://login.test/{}",
+            "x".repeat(181)
+        );
+        assert_eq!(at(181), shown, "200 characters");
+        assert_eq!(at(182), format!("{shown}…"));
     }
 
     #[test]

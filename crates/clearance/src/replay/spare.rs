@@ -1,8 +1,6 @@
 //! What a call that was held or refused is sent by.
 
-use std::sync::PoisonError;
-
-use crate::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// A service that is never made ready: a clone of it, for each call that is sent a second time, costs less than a clone
 /// for each call. Behind a lock so that `S` need not be `Sync`.

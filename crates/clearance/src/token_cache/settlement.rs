@@ -17,8 +17,8 @@ impl TokenCache {
     /// Whether a call that was refused `id` may be sent again.
     pub(crate) fn settle(&mut self, now: Instant, id: u64, waiting: &mut Waiting) -> Settlement {
         self.catch_up(now);
-        let patience = *waiting.since.get_or_insert(now) + self.patience;
-        if let Some(settlement) = self.settle_trial(now, patience) {
+        let since = *waiting.since.get_or_insert(now);
+        if let Some(settlement) = self.settle_trial(now, since) {
             return self.explain(settlement);
         }
         match self.verdict {

@@ -26,6 +26,8 @@ const AGEING_STEP: Duration = Duration::from_secs(2);
 pub(super) struct Trial {
     pub(super) token: Arc<CachedToken>,
     seat: Seat,
+    /// When the first token of a row of trials came.
+    begun: Instant,
     /// Not tried before.
     not_before: Instant,
     /// Whether calls are held for the verdict.
@@ -50,6 +52,12 @@ impl Trial {
             Seat::Taken(at) => at + patience,
         }
     }
+
+    /// Until when a call waits for the verdict that has been waiting since then. How long the token took to come does not
+    /// count.
+    fn waited_for_until(&self, since: Instant, patience: Duration) -> Instant {
+        since.max(self.begun) + patience
+    }
 }
 
 impl TokenCache {
@@ -59,14 +67,15 @@ impl TokenCache {
         self.trial = Some(Trial {
             token,
             seat: Seat::Free,
+            begun: now,
             not_before: now,
             holds,
         });
     }
 
     pub(super) fn ask_trial(&mut self, now: Instant, since: Instant) -> Option<Answer> {
-        let patience = since + self.patience;
         let trial = self.trial.as_mut()?;
+        let patience = trial.waited_for_until(since, self.patience);
         if now >= trial.token.life.hard {
             self.trial = None;
             return None;
@@ -80,8 +89,9 @@ impl TokenCache {
     }
 
     /// What a refused call does while a token is tried: one is enough to try it.
-    pub(super) fn settle_trial(&mut self, now: Instant, patience: Instant) -> Option<Settlement> {
+    pub(super) fn settle_trial(&mut self, now: Instant, since: Instant) -> Option<Settlement> {
         let trial = self.trial.as_mut()?;
+        let patience = trial.waited_for_until(since, self.patience);
         if now >= patience {
             return Some(Settlement::Ended(Err(RefusalReason::RefusedAgain)));
         }
@@ -149,6 +159,7 @@ impl TokenCache {
             self.trial = Some(Trial {
                 token: older,
                 seat: Seat::Free,
+                begun: trial.begun,
                 not_before,
                 holds: true,
             });

@@ -3,12 +3,15 @@
 #[cfg(not(clearance_model))]
 mod carried_out;
 mod clocks;
-mod edges;
 mod figures;
+mod held_edges;
 mod life;
 mod orders;
 mod refreshes;
+mod refusal_edges;
 mod refusals;
+mod renewal_edges;
+mod route_edges;
 mod trials;
 
 use std::{
