@@ -89,23 +89,23 @@ fn play<S: Scheduler + 'static>(
     config.max_steps = MaxSteps::FailAfter(100_000);
     config.max_time = seconds.map(Duration::from_secs_f64);
     config.silence_warnings = true;
-    let seen = seen.clone();
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    let world = World {
+        runtime: Arc::new(runtime),
+        seen: seen.clone(),
+    };
+    // There is a clock for as long as any task is under way: one may be in the middle of a poll when its scene ends.
+    let runtime = world.runtime.clone();
+    let _time = runtime.enter();
     Runner::new(scheduler, config).run(move || {
         // The same schedule has to do the same each time.
         fastrand::seed(0);
         tasks::begin();
-        let runtime = Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .expect("a runtime");
-        let world = World {
-            runtime: Arc::new(runtime),
-            seen: seen.clone(),
-        };
-        let _time = world.runtime.enter();
         scene(&world);
-        // What is still under way would go on without a clock.
         shut_down();
     })
 }
