@@ -169,6 +169,11 @@ pub fn text(done: &Done) -> String {
         line(format!("| {name} | {goal} | {cell} |\n"));
     }
     line(
+        "\nWith no limit in sight the layer does one atomic load (`cargo test -p clearance no_lock`). What passing through it \
+         costs besides, and the copy of the request that a retry needs, is under [Overhead](#overhead).\n"
+            .into(),
+    );
+    line(
         "\nRequests a second at the bucket of 40/s, burst 10; refused ones in red:\n\n".to_owned(),
     );
     for rival in Rival::ALL.iter().chain([&Rival::Quota]) {

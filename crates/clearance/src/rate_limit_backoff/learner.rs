@@ -286,7 +286,7 @@ mod tests {
         drive.learner.knows = Knows::Roughly;
         drive.pass(4.0, false);
         drive.refused(6 * SECOND);
-        assert!((40.0..48.0).contains(&drive.rate()), "{}", drive.rate());
+        assert!((43.3..43.8).contains(&drive.rate()), "{}", drive.rate());
         // After a pause of one second it is anybody's guess.
         let mut drive = Drive::new(None);
         drive.learner.rate = 100.0;
@@ -316,6 +316,77 @@ mod tests {
         assert_eq!(drive.rate(), rate);
         drive.pass(3.0, true);
         assert!(drive.rate() > rate);
+    }
+
+    #[test]
+    fn the_longer_a_rate_was_kept_and_the_farther_it_is_the_more_is_tried() {
+        let (guess, far) = (GUESS * 100.0, 1.1 * 100.0);
+        for (knows, rate, trying, pause, is) in [
+            (Knows::Well, 90.0, -0.1, 1.0, 0.0),
+            (Knows::Well, 90.0, 0.0, 1.0, 0.005),
+            (Knows::Well, 90.0, 1.9, 1.0, 0.005),
+            (Knows::Well, 90.0, 2.0, 1.0, 0.01),
+            (Knows::Well, 90.0, 4.0, 1.0, 0.015),
+            (Knows::Roughly, 90.0, 0.0, 1.0, 0.015),
+            (Knows::Roughly, 90.0, 4.0, 1.0, 0.015),
+            // The pause was three times as long.
+            (Knows::Well, 90.0, 5.9, 3.0, 0.005),
+            (Knows::Well, 90.0, 6.0, 3.0, 0.01),
+            // Far below what was refused, and beyond it.
+            (Knows::Well, guess - 1.0, 0.0, 1.0, 0.015),
+            (Knows::Well, guess - 1.0, 99.0, 1.0, 0.08),
+            (Knows::Well, guess, 0.0, 1.0, 0.005),
+            (Knows::Well, far - 1.0, 99.0, 1.0, 0.015),
+            (Knows::Well, far, 4.0, 1.0, 0.02),
+            (Knows::Well, far, 99.0, 1.0, 0.16),
+        ] {
+            let learner = Learner {
+                rate,
+                refused: 100.0,
+                knows,
+                hold: 10.0,
+                kept: 10.0 + trying,
+                pause,
+                ..Learner::new(None)
+            };
+            let probe = learner.probe();
+            assert!((probe - is).abs() < 1e-9, "{learner:?}: {probe}, not {is}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_kept_longer_after_a_longer_pause() {
+        for (pause, hold) in [(1, 1.5), (4, 6.0), (100, 90.0)] {
+            let mut drive = Drive::new(None);
+            drive.pass(1.0, false);
+            drive.refused(pause * SECOND);
+            assert_eq!(drive.learner.hold, hold);
+        }
+    }
+
+    #[test]
+    fn a_limit_found_nearby_is_still_known_well() {
+        for (refused, knows) in [(40.0, Knows::Well), (50.0, Knows::Roughly)] {
+            let mut drive = Drive::new(None);
+            (drive.learner.rate, drive.learner.refused) = (40.0, refused);
+            drive.learner.knows = Knows::Well;
+            // 200 in six seconds: somewhat below 36 is what it makes of that.
+            drive.pass(5.0, false);
+            drive.refused(SECOND);
+            assert_eq!(drive.learner.knows, knows);
+        }
+    }
+
+    #[test]
+    fn two_seconds_are_a_window_and_half_a_second_is_not_soon() {
+        let mut drive = Drive::new(None);
+        drive.learner.rate = 40.0;
+        drive.learner.knows = Knows::Well;
+        drive.pass(3.0, true);
+        assert!(drive.refused(2 * SECOND) < 0.8);
+        drive.learner.accepted();
+        drive.now += SECOND / 2;
+        assert!(drive.refused(SECOND) < 1.0);
     }
 
     #[test]

@@ -274,6 +274,8 @@ impl fmt::Debug for Head {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -364,5 +366,41 @@ mod tests {
             assert!(!copy.is_of(&changed), "change {nth}");
         }
         assert!(copy.is_of(&copied));
+    }
+
+    #[test]
+    fn addresses_are_compared_as_they_are_written() {
+        let addresses = [
+            "/a?b=c",
+            "/a",
+            "api.example.com:443",
+            "https://api.example.com/a",
+            "http://api.example.com/a",
+            "https://API.example.com/a",
+            "https://api.example.com/A",
+        ];
+        for one in addresses {
+            for other in addresses {
+                // Each has a text of its own.
+                let [copied, compared] = [one, other].map(|address| {
+                    let address = Uri::try_from(address.to_owned()).unwrap();
+                    Request::get(address).body(()).unwrap()
+                });
+                let same = Head::of(&copied).is_of(&compared);
+                assert_eq!(same, one == other, "{one} {other}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_of_a_grpc_call_is_kept() {
+        let call = |version| {
+            let call = Request::post("/").version(version);
+            call.header("grpc-timeout", "3S").body(()).unwrap()
+        };
+        let deadline = Instant::now() + Duration::from_secs(3);
+        for (version, is) in [(Version::HTTP_2, Some(deadline)), (Version::HTTP_11, None)] {
+            assert_eq!(Head::of(&call(version)).deadline(), is, "{version:?}");
+        }
     }
 }

@@ -60,8 +60,10 @@ fn own<B: Replay>(request: &Request<B>, body: &B) -> Option<Box<Head>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
-    use http::HeaderValue;
+    use http::{HeaderValue, Version};
     use http_body_util::Full;
 
     use super::*;
@@ -88,5 +90,26 @@ mod tests {
                 (fields, fields)
             );
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_is_kept_with_the_head_wherever_that_is() {
+        let in_time = Instant::now() + Duration::from_secs(3);
+        let text = || Full::<Bytes>::from("text");
+        let (seated, boxed) = (call(ReplayBody::new(text())), call(text()));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(seated.head.is_none() && boxed.head.is_some());
+        assert_eq!(
+            (seated.deadline(), boxed.deadline()),
+            (Some(in_time), Some(in_time))
+        );
+    }
+
+    /// A call of gRPC that has three seconds.
+    fn call<B: Replay>(body: B) -> KeptRequest<B> {
+        let request = Request::post("https://api.example.com")
+            .version(Version::HTTP_2)
+            .header("grpc-timeout", "3S");
+        KeptRequest::of(&request.body(body).unwrap()).unwrap()
     }
 }

@@ -383,6 +383,31 @@ async fn ends_and_lengths_are_told_before_and_after() {
 }
 
 #[test]
+fn the_length_of_what_was_read_to_its_end_is_known() {
+    let mut first = body([data("one "), data("two")]);
+    let kept = first.again().unwrap();
+    assert_eq!(first.size_hint().exact(), None);
+    assert_eq!(Sent::all(&mut first).data, b"one two");
+    let mut again = kept.again().unwrap();
+    assert_eq!(again.size_hint().exact(), Some(7));
+    assert!(poll(&mut again).is_ready());
+    assert_eq!(again.size_hint().exact(), Some(3));
+}
+
+#[test]
+fn what_is_still_to_be_sent_of_the_kept_is_part_of_the_length() {
+    let steps = [data("one "), data("two "), data("three")];
+    let mut first = ReplayBody::new(Told(Script(steps.into()), true));
+    let kept = first.again().unwrap();
+    assert!(!Sent::default().poll(&mut first, 2));
+    let mut second = kept.again().unwrap();
+    for left in [13, 9, 5, 0] {
+        assert_eq!(second.size_hint().exact(), Some(left));
+        assert!(poll(&mut second).is_ready());
+    }
+}
+
+#[test]
 fn many_small_frames_do_not_outgrow_the_bound() {
     let frames = |count| ReplayBody::keeping(Script((0..count).map(|_| data("x")).collect()), 3200);
     for (count, kept) in [(100, true), (101, false)] {
