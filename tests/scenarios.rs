@@ -68,15 +68,15 @@ pub(crate) async fn limits(printed: &Printed) {
     assert_eq!(printed.call(stack, daily).await, Some(429));
 }
 
-/// An issuer that repeats a token, one that fails for a while, a request to a stranger, a token that is refused.
+/// An issuer that repeats a token, one that fails for a while, a request to a stranger, a token that is refused, a server
+/// that says which.
 pub(crate) async fn awry(printed: &Printed) {
-    let api = Api::new(|seen, _| {
-        let verdict = Verdict::from(if seen.head.uri().path() == "/no" {
-            401
-        } else {
-            200
-        });
-        verdict.with("x-request-id", "r-1")
+    let api = Api::new(|seen, _| match seen.head.uri().path() {
+        "/no" => Verdict::from(401).with("x-request-id", "r-1"),
+        "/echo" => Verdict::from(403)
+            .with("x-request-id", &seen.token)
+            .with("www-authenticate", format!("Bearer scope={}", seen.token)),
+        _ => Verdict::from(200),
     });
     let made = || clearance::Token::bearer(TOKEN).map(|token| token.with_lifetime(10 * SECOND));
     let source = ScriptedSource::script([
@@ -88,6 +88,7 @@ pub(crate) async fn awry(printed: &Printed) {
     let request = |url: String| Request::get(url).body(Body::default()).unwrap();
     for url in [
         "https://api.example.com/yes".to_owned(),
+        "https://api.example.com/echo".to_owned(),
         format!("https://evil.example/?k={QUERY}"),
         format!("https://api.example.com/no?k={QUERY}"),
     ] {

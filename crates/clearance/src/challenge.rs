@@ -39,11 +39,12 @@ pub(crate) fn read(headers: &HeaderMap) -> Challenge {
 }
 
 #[cfg(feature = "retry-401")]
-/// The scope that a challenge asks for, if it names one.
+/// The scope that a challenge asks for, if it names one that may be printed.
 pub(crate) fn wanted_scope(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers
         .get_all(WWW_AUTHENTICATE)
         .iter()
+        .filter(|value| !value.is_sensitive())
         .filter_map(|value| value.to_str().ok());
     values.find_map(|value| {
         elements(value).find_map(|element| parameter(split_scheme(element).1, "scope"))

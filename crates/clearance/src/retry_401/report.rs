@@ -59,11 +59,12 @@ fn unauthorised<B>(response: &Response<B>, why: &str) {
 /// The identifier by which the server's people find this exchange: `X-Correlation-Id`, `X-Request-Id` and their like.
 fn correlation_id<B>(response: &Response<B>) -> Option<&str> {
     let mut fields = response.headers().iter();
-    let (_, value) = fields.find(|(name, _)| {
+    let (_, value) = fields.find(|(name, value)| {
         let name = name.as_str();
-        ["correlation-id", "correlationid", "request-id", "requestid"]
+        let is_one = ["correlation-id", "correlationid", "request-id", "requestid"]
             .iter()
-            .any(|end| name.ends_with(end))
+            .any(|end| name.ends_with(end));
+        is_one && !value.is_sensitive()
     })?;
     value.to_str().ok().map(cut)
 }

@@ -212,6 +212,9 @@ impl Sent {
 impl OnItsWay {
     fn answered<B>(mut self, rare: Rare, response: &mut Response<B>) {
         let on_trial = mem::take(&mut self.on_trial);
+        if let StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN = response.status() {
+            self.shared.mark_repeated(response.headers_mut());
+        }
         let (id, headers) = (self.id(), response.headers());
         self.shared.observe(self.slot, headers, self.at);
         match Verdict::of(response) {

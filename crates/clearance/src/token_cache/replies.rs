@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use clearance_core::OriginSlot;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use tokio::time::Instant;
 
 use super::{Refusal, Refused, Settlement, Shared, Waiting, shared::wait};
@@ -61,6 +61,16 @@ impl Shared {
         }
     }
 
+    /// A server may repeat the token in what it says of it. Whoever prints its reply, and we do, is not to print that.
+    pub(crate) fn mark_repeated(self: &Arc<Self>, headers: &mut HeaderMap) {
+        let tokens = self.with(|cache, _| cache.sent_tokens());
+        for value in headers.values_mut() {
+            if tokens.iter().any(|token| is_in(token, value)) {
+                value.set_sensitive(true);
+            }
+        }
+    }
+
     /// The route of a request, while routes are told apart.
     #[inline]
     pub(crate) fn route_of(&self, slot: OriginSlot, uri: &Uri) -> Option<u64> {
@@ -75,6 +85,13 @@ impl Shared {
     pub(crate) fn seat_left(self: &Arc<Self>, id: u64) {
         self.with(|cache, _| cache.seat_left(id));
     }
+}
+
+/// Whether the text of a token, without its scheme, is somewhere in a value.
+fn is_in(token: &HeaderValue, value: &HeaderValue) -> bool {
+    let text = token.to_str().ok().and_then(|text| text.split_once(' '));
+    text.zip(value.to_str().ok())
+        .is_some_and(|((_, token), value)| value.contains(token))
 }
 
 /// FNV-1a: a hash that is the same for all services of a process, and quick on short texts.
