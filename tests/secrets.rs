@@ -5,7 +5,7 @@
 //! Every event and every span of the library crates, at TRACE: the places at which one is made are read from the sources,
 //! by file and line, and each must have spoken by the end of [`whatever_is_told_shows_no_secret`]. So one that is added
 //! later fails here until a scenario makes it speak. Beside that, all errors that the scenarios end in, with their causes,
-//! and what a panic of a source becomes. What the other tests log is not captured: they have the same events.
+//! and what a panic of a source becomes. What all the other tests log is searched in `watched`.
 //!
 //! # What is not ours
 //!

@@ -1,8 +1,7 @@
 //! What hyper-util, h2 and all others in the process log at TRACE while tokens and credentials go over TLS: no secret, since
 //! what we hand them is marked sensitive.
 //!
-//! rustls logs through the `log` crate, which is not captured here, and is given bytes that nobody marks; it shows none of
-//! them at any level of its own accord.
+//! rustls logs through the `log` crate, which is not captured here but in `watched`.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 mod captured;

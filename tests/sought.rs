@@ -11,7 +11,7 @@ use base64::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// So many characters of a secret in a row are a find, too: a text may have been cut.
-const PIECE: usize = 12;
+pub(crate) const PIECE: usize = 12;
 
 /// Secrets, and what to look for.
 #[derive(Clone, Default)]
@@ -57,13 +57,18 @@ impl Sought {
     }
 }
 
-/// A secret as it is and in pieces, as a form, a URL, JSON, Debug, base64 and a list of bytes spell it.
+/// A secret in pieces, and as [`whole`] has it.
 pub(crate) fn spellings(secret: &str) -> BTreeSet<String> {
     let characters: Vec<char> = secret.chars().collect();
-    let mut all: BTreeSet<String> = characters
-        .windows(PIECE)
-        .map(|piece| piece.iter().collect())
-        .collect();
+    let pieces = characters.windows(PIECE);
+    let mut all = whole(secret);
+    all.extend(pieces.map(|piece| piece.iter().collect::<String>()));
+    all
+}
+
+/// A secret as it is, as a form, a URL, JSON, Debug, base64 and a list of bytes spell it.
+pub(crate) fn whole(secret: &str) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
     let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
     let bytes = secret.as_bytes();

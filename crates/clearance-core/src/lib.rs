@@ -32,6 +32,8 @@ mod retry_after;
 mod secret;
 mod source;
 mod token;
+#[cfg(clearance_watch)]
+mod watch;
 
 pub use self::{
     audience::{Audience, InvalidOrigin, OriginSlot, Withheld},

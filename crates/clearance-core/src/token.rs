@@ -52,6 +52,8 @@ impl Token {
             );
             return Err(TokenError::malformed(message));
         }
+        #[cfg(clearance_watch)]
+        crate::watch::secret(text);
         let value = Zeroizing::new(format!("Bearer {text}"));
         let mut header = HeaderValue::from_str(&value)
             .map_err(|_| TokenError::malformed("the access token cannot stand in a header"))?;

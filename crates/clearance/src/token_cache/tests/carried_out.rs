@@ -120,7 +120,7 @@ async fn between_two_attempts_there_is_as_long_as_the_issuer_says_and_a_tenth_of
         (None, ms(5000)),
     ] {
         let throttled = Fails(TokenError::throttled(said, "slow down"));
-        let (shared, source) = shared([throttled, Gives(token("token"))]);
+        let (shared, source) = shared([throttled, Gives(token("a-token"))]);
         assert!(grant(&shared).await.is_ok());
         let asked = source.asked();
         assert_eq!(asked[1] - asked[0], waited, "{said:?}");
@@ -134,7 +134,7 @@ async fn what_cannot_end_in_time_or_well_is_not_tried_again() {
         TokenError::denied("no"),
         TokenError::unavailable("no use").without_retry(),
     ] {
-        let (shared, source) = shared([Fails(error.clone()), Gives(token("token"))]);
+        let (shared, source) = shared([Fails(error.clone()), Gives(token("a-token"))]);
         let start = Instant::now();
         let failed = grant(&shared).await.unwrap_err();
         assert_eq!(failed.to_string(), error.to_string());
@@ -156,7 +156,7 @@ async fn a_source_that_never_answers_is_given_up_after_15_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_the_source_is_told_at_once_and_the_first_one_is_forgiven() {
-    let (shared, source) = shared([Panics, Panics, Gives(token("token"))]);
+    let (shared, source) = shared([Panics, Panics, Gives(token("a-token"))]);
     let start = Instant::now();
     for nth in 1..=2 {
         let error = grant(&shared).await.unwrap_err();
@@ -187,7 +187,7 @@ fn a_refresh_whose_runtime_is_gone_is_begun_anew_at_once() {
         .steps
         .lock()
         .unwrap()
-        .push_back(Gives(token("token")));
+        .push_back(Gives(token("a-token")));
     runtime().block_on(async {
         assert!(try_grant(&shared).is_none());
         tokio::task::yield_now().await;
@@ -233,7 +233,7 @@ fn without_a_runtime_there_is_a_clear_error() {
 
 #[tokio::test(start_paused = true)]
 async fn all_who_wait_are_woken_by_the_token() {
-    let (shared, source) = shared([Late(SECOND, token("token"))]);
+    let (shared, source) = shared([Late(SECOND, token("a-token"))]);
     assert!(try_grant(&shared).is_none());
     let start = Instant::now();
     let waiters: Vec<_> = (0..3)
@@ -255,7 +255,7 @@ async fn all_who_wait_are_woken_by_the_token() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_waits_again_later_waits_for_another_refresh() {
-    let (shared, _) = shared([Gives(token("token"))]);
+    let (shared, _) = shared([Gives(token("a-token"))]);
     let mut waiting = Waiting::default();
     assert!(shared.try_grant(Duration::ZERO, &mut waiting).is_none());
     tokio::task::yield_now().await;
