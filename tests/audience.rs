@@ -9,7 +9,7 @@ use clearance_test::ScriptedSource;
 use http::{HeaderValue, Method, Request, header::AUTHORIZATION};
 use http_body_util::Full;
 use support::{Api, get};
-use tower::{ServiceBuilder, ServiceExt};
+use tower::{Layer, ServiceBuilder, ServiceExt};
 
 fn source() -> ScriptedSource {
     let audience = Audience::origins([
@@ -68,6 +68,31 @@ async fn the_token_is_not_sent_over_plain_http_off_loopback() {
 #[tokio::test(start_paused = true)]
 async fn the_token_is_not_sent_with_trace() {
     assert!(!token_sent(Method::TRACE, "https://api.example.com/").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callers_own_authorization_goes_out_as_it_is_however_often_it_is_there() {
+    let api = Api::new(|_, _| 200);
+    let layer = SkewAuthLayer::new(source());
+    let stack = layer.layer(api.service());
+    stack.clone().oneshot(get()).await.unwrap();
+    for own in [vec!["Basic a"], vec!["Basic a", "Basic b", "Basic c"]] {
+        let mut request = get();
+        request
+            .headers_mut()
+            .append("x-before", HeaderValue::from_static("1"));
+        for value in &own {
+            let value = HeaderValue::from_static(value);
+            request.headers_mut().append(AUTHORIZATION, value);
+        }
+        request
+            .headers_mut()
+            .append("x-after", HeaderValue::from_static("2"));
+        let fields = request.headers().clone();
+        stack.clone().oneshot(request).await.unwrap();
+        let sent = api.seen().last().unwrap().head.headers().clone();
+        assert!(sent.iter().eq(fields.iter()), "{sent:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ use http_body_util::Full;
 use logged::Logged;
 use support::{Api, MINUTE, SECOND, Verdict, calls_at, get, stack};
 use tokio::time::{Instant, sleep};
-use tower::{Service, ServiceBuilder, ServiceExt};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
 type Body = Full<Bytes>;
 
@@ -668,4 +668,39 @@ async fn a_machine_that_slept_blames_no_clock_and_knows_the_time() {
         .duration_since(issuer_now())
         .unwrap_or_else(|early| early.duration());
     assert!(off <= SECOND, "{off:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_date_is_read_every_ten_milliseconds_and_that_of_a_failure_always() {
+    const API: &str = "https://api.example.com";
+    let api = Api::slow(Duration::ZERO, |seen, _| {
+        let (status, date) = match seen.head.uri().path() {
+            "/undated" => return Verdict::from(200),
+            "/failed" => (500, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            _ => (200, "Sun, 06 Nov 2044 08:49:37 GMT"),
+        };
+        Verdict::from(status).with("date", date)
+    });
+    let auth = SkewAuthLayer::new(ScriptedSource::new(["t0k3n"]));
+    let mut service = auth.layer(api.service());
+    let mut call = async |path: &str| {
+        let request = Request::get(format!("{API}{path}"));
+        let request = request.body(Body::default()).unwrap();
+        service.ready().await.unwrap().call(request).await.unwrap();
+    };
+    let shown = || auth.clock().now_at(API);
+    // The first waits for a token, and is known to be accepted by the second.
+    call("/undated").await;
+    call("/undated").await;
+    tokio::time::sleep(Duration::from_millis(9)).await;
+    call("/dated").await;
+    assert_eq!(shown(), None);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    call("/dated").await;
+    let dated = shown().unwrap();
+    call("/failed").await;
+    assert!(
+        shown() != Some(dated),
+        "the clock was set back by fifty years"
+    );
 }

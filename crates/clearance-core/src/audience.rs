@@ -132,6 +132,7 @@ impl Audience {
     /// # Errors
     ///
     /// The reason why it may not.
+    #[inline]
     pub fn admits(
         &self,
         method: &Method,
@@ -145,6 +146,10 @@ impl Audience {
         if let Some(index) = self.origins.as_ref().and_then(written) {
             return Ok(OriginSlot::nth(index));
         }
+        self.admits_read(uri, headers)
+    }
+
+    fn admits_read(&self, uri: &Uri, headers: &HeaderMap) -> Result<OriginSlot, Withheld> {
         let Some(authority) = uri.authority() else {
             return self.admits_host(headers);
         };
@@ -211,6 +216,7 @@ impl OriginSlot {
         usize::from(self.0)
     }
 
+    #[inline]
     fn nth(index: usize) -> Self {
         Self(u8::try_from(index).unwrap_or(u8::MAX).min(63))
     }

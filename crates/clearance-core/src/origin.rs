@@ -149,6 +149,7 @@ impl Origin {
 
     /// Whether `uri` goes to this origin, written as the origin writes itself: then nothing of it needs to be read. An
     /// address over plain `http` to another machine is never one.
+    #[inline]
     pub(crate) fn is_written(&self, uri: &Uri) -> bool {
         let scheme = match self.scheme {
             Scheme::Https => &uri::Scheme::HTTPS,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use clearance_core::{OriginSlot, TokenError, clock::date_of};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower_service::Service;
@@ -89,18 +89,11 @@ where
             match this.state.as_mut().project() {
                 StateProj::Sent { future, sent } => {
                     let mut answer = ready!(future.poll(cx));
-                    match (&mut answer, sent.take()) {
-                        (Ok(response), Some(sent)) => sent.answered(response),
-                        // Unless another layer below did attach one, and knows better.
-                        (Ok(response), None)
-                            if Verdict::of(response) == Verdict::Refused
-                                && response.extensions().get::<TokenRefused>().is_none() =>
-                        {
-                            response
-                                .extensions_mut()
-                                .insert(TokenRefused::refused(RefusalReason::NotAttached));
+                    if let Ok(response) = &mut answer {
+                        match sent {
+                            Some(sent) if sent.is_no_news(response) => {}
+                            _ => answered(sent.take(), response),
                         }
-                        _ => {}
                     }
                     return Poll::Ready(answer.map_err(Into::into));
                 }
@@ -122,6 +115,22 @@ where
 impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+/// What is made of a reply that may have something to tell.
+fn answered<B>(sent: Option<Sent>, response: &mut Response<B>) {
+    match sent {
+        Some(Sent::Plainly(sent)) => sent.answered(Rare::default(), response),
+        Some(Sent::With(sent)) => sent.0.answered(sent.1, response),
+        // Unless another layer below did attach one, and knows better.
+        None if Verdict::of(response) == Verdict::Refused
+            && response.extensions().get::<TokenRefused>().is_none() =>
+        {
+            let refused = TokenRefused::refused(RefusalReason::NotAttached);
+            response.extensions_mut().insert(refused);
+        }
+        None => {}
     }
 }
 
@@ -168,6 +177,8 @@ pub(super) struct OnItsWay {
     on_trial: bool,
     /// The origin took this token before.
     is_known: bool,
+    /// A plain success tells nothing new.
+    no_news: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -178,6 +189,7 @@ pub(super) struct Rare {
 }
 
 impl Sent {
+    #[inline]
     pub(super) fn new(
         shared: &Arc<Shared>,
         token: &CachedToken,
@@ -193,6 +205,7 @@ impl Sent {
             slot,
             on_trial: terms.on_trial,
             is_known: token.was_accepted(slot),
+            no_news: false,
         };
         let held_since = terms.held_since;
         if held_since.is_none() && route.is_none() {
@@ -201,10 +214,27 @@ impl Sent {
         Self::With(Box::new((sent, Rare { held_since, route })))
     }
 
-    fn answered<B>(self, response: &mut Response<B>) {
+    pub(super) fn slot(&self) -> OriginSlot {
         match self {
-            Self::Plainly(sent) => sent.answered(Rare::default(), response),
-            Self::With(sent) => sent.0.answered(sent.1, response),
+            Self::Plainly(sent) => sent.slot,
+            Self::With(sent) => sent.0.slot,
+        }
+    }
+
+    /// The `Date` of its reply is of no interest, and it is not a gRPC call.
+    pub(super) fn expect_no_news(&mut self) {
+        if let Self::Plainly(sent) = self {
+            sent.no_news = sent.is_known;
+        }
+    }
+
+    fn is_no_news<B>(&self, response: &Response<B>) -> bool {
+        match self {
+            Self::Plainly(sent) => {
+                let is_plain = response.version() < Version::HTTP_2;
+                sent.no_news && is_plain && response.status().is_success()
+            }
+            Self::With(_) => false,
         }
     }
 }

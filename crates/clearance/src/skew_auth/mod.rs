@@ -37,8 +37,9 @@
 //! # Clocks
 //!
 //! A lifetime is counted on the local monotonic clock from the moment the token was *asked for*, so a wrong wall clock
-//! changes nothing. The clocks of the issuer and of each API host are followed by the `Date` of every reply (a comparison
-//! and a store where it has not changed), against that monotonic clock and with an error bar. They are used
+//! changes nothing. The clocks of the issuer and of each API host are followed by the `Date` of their replies, against that
+//! monotonic clock and with an error bar: of each that is no success, and of a success every 10 ms in each clone of the
+//! service (a comparison and a store where it has not changed). They are used
 //!
 //! * to name a clock that is off by more than a minute, once, as a warning that says which one it is;
 //! * for rule 7, where it is the *refusing reply's own* date that counts;
@@ -96,6 +97,7 @@
 mod cold;
 pub mod future;
 mod layer;
+mod look;
 mod min_remaining;
 mod server_times;
 mod service;

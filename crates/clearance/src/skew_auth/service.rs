@@ -8,16 +8,14 @@ use std::{
 };
 
 use clearance_core::{Audience, OriginSlot, TokenSource, Withheld};
-use http::{
-    Request, Response,
-    header::{AUTHORIZATION, Entry},
-};
+use http::{HeaderMap, Request, Response, Version, header::AUTHORIZATION};
 use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{
     BoxError, MinRemaining,
     future::{ResponseFuture, Sent},
+    look::Look,
 };
 use crate::{
     grpc,
@@ -30,6 +28,7 @@ pub struct SkewAuth<S> {
     inner: S,
     shared: Arc<Shared>,
     fresh: Fresh,
+    look: Look,
 }
 
 impl<S> SkewAuth<S> {
@@ -39,6 +38,7 @@ impl<S> SkewAuth<S> {
             inner,
             shared,
             fresh,
+            look: Look::default(),
         }
     }
 
@@ -87,7 +87,14 @@ where
         let now = self.shared.clocks().local();
         if let Some(token) = self.fresh.token(now) {
             if min.is_zero() || token.outlives(min) {
-                let sent = attach(&mut request, &self.shared, token, Terms::default(), now.at);
+                let mut sent = attach(&mut request, &self.shared, token, Terms::default(), now.at);
+                if let Some(sent) = &mut sent {
+                    let is_due = self.look.is_due(sent.slot(), now.at);
+                    // Over HTTP/2, it may be a gRPC call.
+                    if !is_due && request.version() < Version::HTTP_2 {
+                        sent.expect_no_news();
+                    }
+                }
                 return ResponseFuture::sent(self.inner.call(request), sent);
             }
         }
@@ -129,6 +136,7 @@ impl<S: fmt::Debug> fmt::Debug for SkewAuth<S> {
 }
 
 /// Attaches the token, if the request may carry it and has none of its own.
+#[inline(always)] // A fifth of what it costs would be the call.
 pub(super) fn attach<B>(
     request: &mut Request<B>,
     shared: &Arc<Shared>,
@@ -148,11 +156,26 @@ pub(super) fn attach<B>(
     };
     shared.clocks().meet(slot, request.uri(), request.headers());
     let route = shared.route_of(slot, request.uri());
-    match request.headers_mut().entry(AUTHORIZATION) {
-        Entry::Vacant(field) => drop(field.insert(token.header.clone())),
-        Entry::Occupied(_) => return None,
+    // Cheaper than to look first, and then insert.
+    if request
+        .headers_mut()
+        .append(AUTHORIZATION, token.header.clone())
+    {
+        take_back(request.headers_mut());
+        return None;
     }
     Some(Sent::new(shared, token, slot, terms, now, route))
+}
+
+/// The last value of the field goes: the caller's own stay as they were.
+#[cold]
+fn take_back(headers: &mut HeaderMap) {
+    let mut own: Vec<_> = headers.get_all(AUTHORIZATION).iter().cloned().collect();
+    own.pop();
+    let mut own = own.into_iter();
+    own.next()
+        .and_then(|first| headers.insert(AUTHORIZATION, first));
+    own.for_each(|value| _ = headers.append(AUTHORIZATION, value));
 }
 
 fn judge<B>(audience: &Audience, request: &Request<B>) -> Result<OriginSlot, Withheld> {

@@ -20,7 +20,7 @@ impl Fresh {
     }
 
     /// A token that needs no thought: one atomic load.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn token(&mut self, now: Sending) -> Option<&Arc<CachedToken>> {
         let token = self.0.load().as_ref()?;
         token.is_fresh(now).then_some(token)
