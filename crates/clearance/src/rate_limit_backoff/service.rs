@@ -66,25 +66,22 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let mut call = Call::new(Arc::clone(&self.core), &request);
-        let admitted = match call.is_clear() {
-            true => Ok(request),
-            false => call.admit(request),
-        };
-        match admitted {
-            Ok(request) => {
-                call.keep(&request);
-                let future = self.inner.call(request);
-                ResponseFuture::calling(future, call)
-            }
-            Err(turn) => {
-                // The readiness must not be carried into the wait: others may need it to end that wait.
-                let unready = self.inner.clone();
-                drop(mem::replace(&mut self.inner, unready));
-                ResponseFuture::held(turn, call)
-            }
+        if !call.is_clear() {
+            request = match call.admit(request) {
+                Ok(request) => request,
+                Err(turn) => {
+                    // The readiness must not be carried into the wait: others may need it to end that wait.
+                    let unready = self.inner.clone();
+                    drop(mem::replace(&mut self.inner, unready));
+                    return ResponseFuture::held(turn, call);
+                }
+            };
         }
+        call.keep(&request);
+        let future = self.inner.call(request);
+        ResponseFuture::calling(future, call)
     }
 }
 

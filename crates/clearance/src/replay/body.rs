@@ -37,7 +37,7 @@ impl<B: Body> ReplayBody<B> {
 
     pub(super) fn keeping(body: B, most: usize) -> Self {
         Self {
-            source: Arc::new(Source::new(body, most)),
+            source: Source::keeping(body, most),
             place: Place::default(),
         }
     }

@@ -5,7 +5,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -75,28 +75,44 @@ pub(super) enum Next {
     Failed(BoxError),
 }
 
-// ===== impl Source =====
-
-impl<B: Body> Source<B> {
-    pub(super) fn new(body: B, most: usize) -> Self {
-        let hint = body.size_hint();
-        let too_long = hint.lower() > u64::try_from(most).unwrap_or(u64::MAX);
-        let rest = (!body.is_end_stream()).then_some(body);
+impl<B> Default for Source<B> {
+    fn default() -> Self {
         Self {
             seat: Seat::default(),
-            too_long,
+            too_long: false,
             state: Mutex::new(State {
-                rest,
+                rest: None,
                 kept: Frames::default(),
-                lost: too_long,
-                hint,
-                most,
+                lost: false,
+                hint: SizeHint::default(),
+                most: 0,
                 asked: 0,
                 begun: 0,
                 reader: 0,
                 waker: None,
             }),
         }
+    }
+}
+
+// ===== impl Source =====
+
+impl<B: Body> Source<B> {
+    /// Filled where it stays, since it is long.
+    pub(super) fn keeping(body: B, most: usize) -> Arc<Self> {
+        let mut shared = Arc::<Self>::default();
+        if let Some(source) = Arc::get_mut(&mut shared) {
+            let state = source
+                .state
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner);
+            state.hint = body.size_hint();
+            state.most = most;
+            state.lost = state.hint.lower() > u64::try_from(most).unwrap_or(u64::MAX);
+            source.too_long = state.lost;
+            state.rest = (!body.is_end_stream()).then_some(body);
+        }
+        shared
     }
 
     pub(super) fn is_end(&self, place: &Place) -> bool {
