@@ -10,7 +10,6 @@ use std::{
 };
 
 use clearance_core::{OriginSlot, TokenError};
-use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::{
@@ -133,13 +132,6 @@ impl TokenCache {
             tickets: 0,
             order: None,
         }
-    }
-
-    /// The tokens that calls carry just now.
-    pub(crate) fn sent_tokens(&self) -> Vec<HeaderValue> {
-        let trial = self.trial.as_ref().map(|trial| &trial.token);
-        let tokens = self.current.iter().chain(trial);
-        tokens.map(|token| token.header.clone()).collect()
     }
 
     /// What a call does now that wants its token to live for `min_remaining` at least.

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::{Counts, Life, Ticket, TokenCache, UNLIMITED, refusal::Verdict};
@@ -27,6 +28,13 @@ impl TokenCache {
             in_flight: self.in_flight.map(|flight| flight.ticket),
             ended: self.ended.as_ref().map(|(ticket, _)| *ticket),
         }
+    }
+
+    /// The tokens that calls carry just now.
+    pub(crate) fn sent_tokens(&self) -> Vec<HeaderValue> {
+        let trial = self.trial.as_ref().map(|trial| &trial.token);
+        let tokens = self.current.iter().chain(trial);
+        tokens.map(|token| token.header.clone()).collect()
     }
 
     pub(crate) fn set_soft_margin(&mut self, margin: Duration) {
