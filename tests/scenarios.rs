@@ -20,6 +20,7 @@ use crate::{
 pub(crate) const CLIENT: &str = "cl13nt/s3cret+x=1&y z%";
 pub(crate) const KEY: &str = "acc3ss/k3y+w1th=s1gns & m0re";
 pub(crate) const TOKEN: &str = "scr1pted/t0ken+A.b~c==";
+pub(crate) const ANOTHER_TOKEN: &str = "n3wer/t0ken+Z.y~x==";
 pub(crate) const QUERY: &str = "s3cret-1n-the-query";
 pub(crate) const ANOTHER: &str = "an0ther/s3cret+that=w0rked";
 
@@ -68,14 +69,10 @@ pub(crate) async fn limits(printed: &Printed) {
     assert_eq!(printed.call(stack, daily).await, Some(429));
 }
 
-/// An issuer that repeats a token, one that fails for a while, a request to a stranger, a token that is refused, a server
-/// that says which.
+/// An issuer that repeats a token, one that fails for a while, a request to a stranger, a token that is refused.
 pub(crate) async fn awry(printed: &Printed) {
     let api = Api::new(|seen, _| match seen.head.uri().path() {
         "/no" => Verdict::from(401).with("x-request-id", "r-1"),
-        "/echo" => Verdict::from(403)
-            .with("x-request-id", &seen.token)
-            .with("www-authenticate", format!("Bearer scope={}", seen.token)),
         _ => Verdict::from(200),
     });
     let made = || clearance::Token::bearer(TOKEN).map(|token| token.with_lifetime(10 * SECOND));
@@ -88,7 +85,6 @@ pub(crate) async fn awry(printed: &Printed) {
     let request = |url: String| Request::get(url).body(Body::default()).unwrap();
     for url in [
         "https://api.example.com/yes".to_owned(),
-        "https://api.example.com/echo".to_owned(),
         format!("https://evil.example/?k={QUERY}"),
         format!("https://api.example.com/no?k={QUERY}"),
     ] {
@@ -100,6 +96,46 @@ pub(crate) async fn awry(printed: &Printed) {
         printed.call(stack.clone(), get()).await;
     }
     printed.add(format!("{:?} {}", auth.status(), auth.status()));
+}
+
+/// A server that repeats the token it was sent: at once, in part, by gRPC, and when there is another one.
+pub(crate) async fn repeated(printed: &Printed) {
+    let api = Api::slow(2 * SECOND, |seen, _| {
+        let repeats = |status: u16, token: &str| {
+            Verdict::from(status)
+                .with("x-request-id", token)
+                .with("www-authenticate", format!("Bearer scope=\"{token}\""))
+        };
+        match seen.head.uri().path() {
+            "/whole" => repeats(403, &seen.token),
+            "/cut" => repeats(403, &seen.token[..15]),
+            "/grpc" => repeats(200, &seen.token)
+                .with("content-type", "application/grpc")
+                .with("grpc-status", 16),
+            "/revoked" if seen.token == TOKEN => Verdict::from(401),
+            _ => Verdict::from(200),
+        }
+    });
+    let source = ScriptedSource::new([TOKEN, ANOTHER_TOKEN]);
+    let (_, stack) = support::stack(source, api.service());
+    let call = async |path: &str| {
+        let request = Request::post(format!("https://api.example.com{path}"));
+        let request = request.body(Body::default()).unwrap();
+        printed.call(stack.clone(), request).await
+    };
+    for (path, status) in [("/ok", 200), ("/whole", 403), ("/cut", 403)] {
+        assert_eq!(call(path).await, Some(status));
+    }
+    let late = async {
+        sleep(SECOND).await;
+        call("/whole").await
+    };
+    assert_eq!(
+        tokio::join!(call("/revoked"), late),
+        (Some(200), Some(403)),
+        "the second is answered when the first has brought another token"
+    );
+    assert_eq!(call("/grpc").await, Some(200));
 }
 
 /// A server whose clock is off by an hour.

@@ -11,7 +11,8 @@
 //!
 //! What the clients log is judged all the same, here and, over TLS, in `secrets_on_the_wire`: what they are given is marked
 //! sensitive. Not ours: the message of a panic within a token source, which the panic hook prints before we see it; a
-//! client that was built to show bodies; and a server that repeats a secret in an encoding in which it was not sent.
+//! client that was built to show bodies; a server that repeats a secret in an encoding in which it was not sent, or the end
+//! of it; and one that repeats, in a refusal, a token that a caller attached, of which the layers know nothing.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -28,7 +29,7 @@ use std::collections::BTreeSet;
 
 use captured::Captured;
 use printed::Printed;
-use scenarios::{ANOTHER, CLIENT, KEY, QUERY, TOKEN};
+use scenarios::{ANOTHER, ANOTHER_TOKEN, CLIENT, KEY, QUERY, TOKEN};
 use sought::{Sought, spellings};
 use sources::callsites;
 
@@ -40,6 +41,7 @@ fn whatever_is_told_shows_no_secret() {
         .with("the client secret", CLIENT)
         .with("the access key", KEY)
         .with("the scripted token", TOKEN)
+        .with("the next token", ANOTHER_TOKEN)
         .with("the later secret", ANOTHER)
         .with("the query", QUERY);
 
@@ -48,6 +50,7 @@ fn whatever_is_told_shows_no_secret() {
         sent.extend(platforms::cxone(&printed).await);
         scenarios::limits(&printed).await;
         scenarios::awry(&printed).await;
+        scenarios::repeated(&printed).await;
         scenarios::clocks(&printed).await;
         hostile::issuers(|error| printed.error(error)).await;
         sent

@@ -89,7 +89,7 @@
 //! (`request.body().again()?;`), since a body can turn out to be too long while it is sent.
 //!
 //! **`Trace`**: above, a span for each call; below, one for each sending, which shows the replays. The token that is seen
-//! there is marked sensitive.
+//! there is marked sensitive; so is, above [`SkewAuthLayer`](crate::SkewAuthLayer), a field of a refusal that repeats it.
 //!
 //! **`SetSensitiveHeaders`**: above the outermost `Trace`, for secrets of your own (`Cookie`). The token needs none.
 //!

@@ -1,4 +1,4 @@
-//! What gRPC says in the fields of a request and of a reply without messages ("Trailers-Only", gRPC over HTTP/2).
+//! What gRPC says in the fields of a request and of a reply without messages ("Trailers-Only"), over HTTP/2 or as gRPC-Web.
 //!
 //! A status that comes in trailers, after messages, is out of reach: the reply has been handed up by then.
 

@@ -101,17 +101,14 @@ impl<B: Body> Source<B> {
     /// Filled where it stays, since it is long.
     pub(super) fn keeping(body: B, most: usize) -> Arc<Self> {
         let mut shared = Arc::<Self>::default();
-        if let Some(source) = Arc::get_mut(&mut shared) {
-            let state = source
-                .state
-                .get_mut()
-                .unwrap_or_else(PoisonError::into_inner);
-            state.hint = body.size_hint();
-            state.most = most;
-            state.lost = state.hint.lower() > u64::try_from(most).unwrap_or(u64::MAX);
-            source.too_long = state.lost;
-            state.rest = (!body.is_end_stream()).then_some(body);
-        }
+        let source = Arc::get_mut(&mut shared).expect("nobody else has it yet");
+        let state = source.state.get_mut();
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        state.hint = body.size_hint();
+        state.most = most;
+        state.lost = state.hint.lower() > u64::try_from(most).unwrap_or(u64::MAX);
+        source.too_long = state.lost;
+        state.rest = (!body.is_end_stream()).then_some(body);
         shared
     }
 

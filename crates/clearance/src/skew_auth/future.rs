@@ -11,7 +11,7 @@ use std::{
 };
 
 use clearance_core::{OriginSlot, TokenError, clock::date_of};
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower_service::Service;
@@ -177,8 +177,17 @@ pub(super) struct OnItsWay {
     on_trial: bool,
     /// The origin took this token before.
     is_known: bool,
-    /// A plain success tells nothing new.
-    no_news: bool,
+    news: News,
+}
+
+/// What a success may tell that is new.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum News {
+    Nothing,
+    /// A refusal by gRPC or gRPC-Web, which send all their calls by `POST`.
+    Status,
+    /// Also what the clock of its host shows, or that the token is accepted there.
+    All,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -205,7 +214,7 @@ impl Sent {
             slot,
             on_trial: terms.on_trial,
             is_known: token.was_accepted(slot),
-            no_news: false,
+            news: News::All,
         };
         let held_since = terms.held_since;
         if held_since.is_none() && route.is_none() {
@@ -221,33 +230,40 @@ impl Sent {
         }
     }
 
-    /// The `Date` of its reply is of no interest, and it is not a gRPC call.
-    pub(super) fn expect_no_news(&mut self) {
+    /// The clock of its host was looked at just now.
+    pub(super) fn skip_date(&mut self, method: &Method) {
         if let Self::Plainly(sent) = self {
-            sent.no_news = sent.is_known;
+            sent.news = match *method {
+                _ if !sent.is_known => News::All,
+                Method::POST => News::Status,
+                _ => News::Nothing,
+            };
         }
     }
 
     fn is_no_news<B>(&self, response: &Response<B>) -> bool {
-        match self {
-            Self::Plainly(sent) => {
-                let is_plain = response.version() < Version::HTTP_2;
-                sent.no_news && is_plain && response.status().is_success()
+        let Self::Plainly(sent) = self else {
+            return false;
+        };
+        response.status().is_success()
+            && match sent.news {
+                News::Nothing => true,
+                News::Status => grpc::status(response.headers()).is_none(),
+                News::All => false,
             }
-            Self::With(_) => false,
-        }
     }
 }
 
 impl OnItsWay {
     fn answered<B>(mut self, rare: Rare, response: &mut Response<B>) {
         let on_trial = mem::take(&mut self.on_trial);
-        if let StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN = response.status() {
-            self.shared.mark_repeated(response.headers_mut());
+        let (id, verdict) = (self.id(), Verdict::of(response));
+        if verdict == Verdict::Refused || response.status() == StatusCode::FORBIDDEN {
+            self.shared.mark_repeated(id, response.headers_mut());
         }
-        let (id, headers) = (self.id(), response.headers());
+        let headers = response.headers();
         self.shared.observe(self.slot, headers, self.at);
-        match Verdict::of(response) {
+        match verdict {
             Verdict::Refused => {
                 let refused = self.shared.refused(Refusal {
                     id,

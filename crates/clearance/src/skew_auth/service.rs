@@ -8,7 +8,7 @@ use std::{
 };
 
 use clearance_core::{Audience, OriginSlot, TokenSource, Withheld};
-use http::{HeaderMap, Request, Response, Version, header::AUTHORIZATION};
+use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -89,10 +89,8 @@ where
             if min.is_zero() || token.outlives(min) {
                 let mut sent = attach(&mut request, &self.shared, token, Terms::default(), now.at);
                 if let Some(sent) = &mut sent {
-                    let is_due = self.look.is_due(sent.slot(), now.at);
-                    // Over HTTP/2, it may be a gRPC call.
-                    if !is_due && request.version() < Version::HTTP_2 {
-                        sent.expect_no_news();
+                    if !self.look.is_due(sent.slot(), now.at) {
+                        sent.skip_date(request.method());
                     }
                 }
                 return ResponseFuture::sent(self.inner.call(request), sent);

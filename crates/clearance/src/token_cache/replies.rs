@@ -61,11 +61,12 @@ impl Shared {
         }
     }
 
-    /// A server may repeat the token in what it says of it. Whoever prints its reply, and we do, is not to print that.
-    pub(crate) fn mark_repeated(self: &Arc<Self>, headers: &mut HeaderMap) {
-        let tokens = self.with(|cache, _| cache.sent_tokens());
+    /// A server may repeat the token in a refusal. Whoever prints its fields, and we do, is not to print that.
+    pub(crate) fn mark_repeated(self: &Arc<Self>, id: u64, headers: &mut HeaderMap) {
+        let token = self.with(|cache, _| cache.sent_token(id));
         for value in headers.values_mut() {
-            if tokens.iter().any(|token| is_in(token, value)) {
+            // An older token is not kept to be looked for.
+            if token.as_ref().is_none_or(|token| is_repeated(token, value)) {
                 value.set_sensitive(true);
             }
         }
@@ -87,11 +88,18 @@ impl Shared {
     }
 }
 
-/// Whether the text of a token, without its scheme, is somewhere in a value.
-fn is_in(token: &HeaderValue, value: &HeaderValue) -> bool {
-    let text = token.to_str().ok().and_then(|text| text.split_once(' '));
-    text.zip(value.to_str().ok())
-        .is_some_and(|((_, token), value)| value.contains(token))
+/// Whether a token, or the beginning of it, is somewhere in a value.
+fn is_repeated(token: &HeaderValue, value: &HeaderValue) -> bool {
+    let token = token.as_bytes();
+    let token = token.strip_prefix(b"Bearer ").unwrap_or(token);
+    let beginning = &token[..token.len().min(12)];
+    // What is shorter is no secret, and in every other word.
+    let can_be_told = beginning.len() >= 6;
+    can_be_told
+        && value
+            .as_bytes()
+            .windows(beginning.len())
+            .any(|part| part == beginning)
 }
 
 /// FNV-1a: a hash that is the same for all services of a process, and quick on short texts.

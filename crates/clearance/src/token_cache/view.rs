@@ -30,11 +30,11 @@ impl TokenCache {
         }
     }
 
-    /// The tokens that calls carry just now.
-    pub(crate) fn sent_tokens(&self) -> Vec<HeaderValue> {
+    /// A token that calls still carry.
+    pub(crate) fn sent_token(&self, id: u64) -> Option<HeaderValue> {
         let trial = self.trial.as_ref().map(|trial| &trial.token);
-        let tokens = self.current.iter().chain(trial);
-        tokens.map(|token| token.header.clone()).collect()
+        let mut tokens = self.current.iter().chain(trial);
+        Some(tokens.find(|token| token.id == id)?.header.clone())
     }
 
     pub(crate) fn set_soft_margin(&mut self, margin: Duration) {
