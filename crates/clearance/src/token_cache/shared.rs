@@ -120,15 +120,14 @@ impl Shared {
         waiting: &mut Waiting,
     ) -> Result<Result<Grant, TokenError>, Instant> {
         let now = self.clocks().local();
-        let published = self.published.load_full();
         // What others send without asking: a crowd that a new token wakes does not queue for the lock.
-        if let Some(token) = published.filter(|token| token.is_fresh(now) && token.outlives(min)) {
-            waiting.granted();
-            let terms = Terms::default();
-            return Ok(Ok(Grant { token, terms }));
-        }
-        let wall = now.wall;
-        let (token, on_trial) = match self.with(|cache, now| cache.ask(now, wall, min, waiting)) {
+        let published = self.published.load_full();
+        let good = |token: &Arc<CachedToken>| token.is_fresh(now) && token.outlives(min);
+        let answer = match published.filter(good) {
+            Some(token) => Answer::Attach(token),
+            None => self.with(|cache, at| cache.ask(at, now.wall, min, waiting)),
+        };
+        let (token, on_trial) = match answer {
             Answer::Attach(token) => (token, false),
             Answer::Try(token) => (token, true),
             Answer::Fail(error) => return Ok(Err(error)),
