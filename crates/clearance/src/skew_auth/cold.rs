@@ -16,7 +16,7 @@ use tokio::{
 };
 use tower_service::Service;
 
-use super::{BoxError, future::Sent, service::attach};
+use super::{BoxError, sent::Sent, service::attach};
 use crate::{
     grpc,
     token_cache::{Grant, Shared, Waiting},

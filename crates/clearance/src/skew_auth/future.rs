@@ -3,24 +3,23 @@
 use std::{
     fmt,
     future::Future,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use clearance_core::{OriginSlot, TokenError, clock::date_of};
-use http::{Method, Request, Response, StatusCode};
+use clearance_core::TokenError;
+use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{BoxError, cold::Cold};
-use crate::{
-    RefusalReason, TokenRefused, challenge, grpc,
-    token_cache::{CachedToken, Refusal, Shared, Terms, Waiting},
+use super::{
+    BoxError,
+    cold::Cold,
+    sent::{Sent, answered},
 };
+use crate::token_cache::{Shared, Waiting};
 
 pin_project! {
     /// The future of [`SkewAuth`](super::SkewAuth).
@@ -115,189 +114,5 @@ where
 impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
-    }
-}
-
-/// What is made of a reply that may have something to tell.
-fn answered<B>(sent: Option<Sent>, response: &mut Response<B>) {
-    match sent {
-        Some(Sent::Plainly(sent)) => sent.answered(Rare::default(), response),
-        Some(Sent::With(sent)) => sent.0.answered(sent.1, response),
-        // Unless another layer below did attach one, and knows better.
-        None if Verdict::of(response) == Verdict::Refused
-            && response.extensions().get::<TokenRefused>().is_none() =>
-        {
-            let refused = TokenRefused::refused(RefusalReason::NotAttached);
-            response.extensions_mut().insert(refused);
-        }
-        None => {}
-    }
-}
-
-/// What a reply says of the token that its request carried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Accepted,
-    Refused,
-    /// Neither: the request may not have come so far.
-    Nothing,
-}
-
-impl Verdict {
-    /// 401 is a refusal, and so is `UNAUTHENTICATED` in a gRPC reply without messages. 407 is a proxy's matter.
-    fn of<B>(response: &Response<B>) -> Self {
-        let status = response.status();
-        if status == StatusCode::UNAUTHORIZED {
-            return Self::Refused;
-        }
-        if !status.is_success() && status != StatusCode::NOT_MODIFIED {
-            return Self::Nothing;
-        }
-        match grpc::status(response.headers()) {
-            None | Some(0) => Self::Accepted,
-            Some(grpc::UNAUTHENTICATED) => Self::Refused,
-            Some(_) => Self::Nothing,
-        }
-    }
-}
-
-/// A token that is on its way with a request.
-pub(super) enum Sent {
-    Plainly(OnItsWay),
-    /// Apart, as few calls have more to tell.
-    With(Box<(OnItsWay, Rare)>),
-}
-
-pub(super) struct OnItsWay {
-    shared: Arc<Shared>,
-    at: Instant,
-    /// Of the token: as good as its number, in half the space.
-    id: u32,
-    slot: OriginSlot,
-    on_trial: bool,
-    /// The origin took this token before.
-    is_known: bool,
-    news: News,
-}
-
-/// What a success may tell that is new.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum News {
-    Nothing,
-    /// A refusal by gRPC or gRPC-Web, which send all their calls by `POST`.
-    Status,
-    /// Also what the clock of its host shows, or that the token is accepted there.
-    All,
-}
-
-#[derive(Clone, Copy, Default)]
-pub(super) struct Rare {
-    held_since: Option<Instant>,
-    /// Where routes are watched.
-    route: Option<u64>,
-}
-
-impl Sent {
-    #[inline]
-    pub(super) fn new(
-        shared: &Arc<Shared>,
-        token: &CachedToken,
-        slot: OriginSlot,
-        terms: Terms,
-        at: Instant,
-        route: Option<u64>,
-    ) -> Self {
-        let sent = OnItsWay {
-            shared: Arc::clone(shared),
-            at,
-            id: token.id as u32,
-            slot,
-            on_trial: terms.on_trial,
-            is_known: token.was_accepted(slot),
-            news: News::All,
-        };
-        let held_since = terms.held_since;
-        if held_since.is_none() && route.is_none() {
-            return Self::Plainly(sent);
-        }
-        Self::With(Box::new((sent, Rare { held_since, route })))
-    }
-
-    pub(super) fn slot(&self) -> OriginSlot {
-        match self {
-            Self::Plainly(sent) => sent.slot,
-            Self::With(sent) => sent.0.slot,
-        }
-    }
-
-    /// The clock of its host was looked at just now.
-    pub(super) fn skip_date(&mut self, method: &Method) {
-        if let Self::Plainly(sent) = self {
-            sent.news = match *method {
-                _ if !sent.is_known => News::All,
-                Method::POST => News::Status,
-                _ => News::Nothing,
-            };
-        }
-    }
-
-    fn is_no_news<B>(&self, response: &Response<B>) -> bool {
-        let Self::Plainly(sent) = self else {
-            return false;
-        };
-        response.status().is_success()
-            && match sent.news {
-                News::Nothing => true,
-                News::Status => grpc::status(response.headers()).is_none(),
-                News::All => false,
-            }
-    }
-}
-
-impl OnItsWay {
-    fn answered<B>(mut self, rare: Rare, response: &mut Response<B>) {
-        let on_trial = mem::take(&mut self.on_trial);
-        let (id, verdict) = (self.id(), Verdict::of(response));
-        if verdict == Verdict::Refused || response.status() == StatusCode::FORBIDDEN {
-            self.shared.mark_repeated(id, response.headers_mut());
-        }
-        let headers = response.headers();
-        self.shared.observe(self.slot, headers, self.at);
-        match verdict {
-            Verdict::Refused => {
-                let refused = self.shared.refused(Refusal {
-                    id,
-                    by: self.slot,
-                    on_trial,
-                    challenge: challenge::read(headers),
-                    date: date_of(headers),
-                    route: rare.route,
-                    held_since: rare.held_since,
-                });
-                tracing::debug!(token = id, advice = %refused.advice(), "token refused");
-                response.extensions_mut().insert(refused);
-            }
-            Verdict::Accepted => {
-                let route = rare.route.filter(|route| self.shared.is_watched(*route));
-                if on_trial || route.is_some() || !self.is_known {
-                    self.shared.accepted(self.at, id, self.slot, route);
-                }
-            }
-            Verdict::Nothing if on_trial => self.shared.not_refused(id),
-            Verdict::Nothing => {}
-        }
-    }
-
-    fn id(&self) -> u64 {
-        self.id.into()
-    }
-}
-
-impl Drop for OnItsWay {
-    /// A call that ends without an answer leaves the trial of its token to the next one.
-    fn drop(&mut self) {
-        if self.on_trial {
-            self.shared.seat_left(self.id());
-        }
     }
 }

@@ -99,6 +99,7 @@ pub mod future;
 mod layer;
 mod look;
 mod min_remaining;
+mod sent;
 mod server_times;
 mod service;
 mod status;

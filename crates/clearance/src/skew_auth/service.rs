@@ -12,11 +12,7 @@ use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{
-    BoxError, MinRemaining,
-    future::{ResponseFuture, Sent},
-    look::Look,
-};
+use super::{BoxError, MinRemaining, future::ResponseFuture, look::Look, sent::Sent};
 use crate::{
     grpc,
     token_cache::{CachedToken, Fresh, Shared, Terms, Waiting},
