@@ -33,8 +33,8 @@ struct Watch {
 }
 
 fn watch() -> Option<&'static Watch> {
-    static WATCH: OnceLock<Option<Watch>> = OnceLock::new();
-    let watch = WATCH.get_or_init(|| {
+    static WATCH: OnceLock<Option<&'static Watch>> = OnceLock::new();
+    *WATCH.get_or_init(|| {
         let directory = PathBuf::from(env::var_os("CLEARANCE_WATCH")?);
         create_dir_all(&directory).expect("CLEARANCE_WATCH names a directory that can be made");
         let program = env::current_exe().expect("a program knows its file");
@@ -43,14 +43,10 @@ fn watch() -> Option<&'static Watch> {
             let name = format!("{program}.{}.{kind}", process::id());
             File::create(directory.join(name)).expect("CLEARANCE_WATCH can be written to")
         };
-        Some(Watch {
+        let watch: &Watch = Box::leak(Box::new(Watch {
             secrets: Mutex::new(file("secrets")),
             said: file("said"),
-        })
-    });
-    static LISTENING: OnceLock<()> = OnceLock::new();
-    let watch = watch.as_ref()?;
-    LISTENING.get_or_init(|| {
+        }));
         set_logger(watch).expect("no test has a logger of its own");
         set_max_level(LevelFilter::Trace);
         let before = panic::take_hook();
@@ -58,8 +54,8 @@ fn watch() -> Option<&'static Watch> {
             watch.said(&panic.to_string());
             before(panic);
         }));
-    });
-    Some(watch)
+        Some(watch)
+    })
 }
 
 impl Watch {

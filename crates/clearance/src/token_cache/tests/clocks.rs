@@ -172,12 +172,7 @@ fn one_host_that_lets_tokens_ripen_says_nothing_of_another() {
 fn after_a_sleep_a_shorter_token_is_better_than_one_that_is_over() {
     let mut bench = Bench::with_token(3600 * SECOND);
     let later = WALL + 7200 * SECOND;
-    let ask = |bench: &mut Bench| {
-        bench
-            .cache
-            .ask(bench.now, later, Duration::ZERO, &mut Waiting::default())
-    };
-    assert!(matches!(ask(&mut bench), Answer::Wait(_)));
+    assert!(matches!(bench.ask_at(later), Answer::Wait(_)));
     let ticket = bench.ticket();
     let fresh = Minted {
         wall: later,
@@ -187,22 +182,13 @@ fn after_a_sleep_a_shorter_token_is_better_than_one_that_is_over() {
         .cache
         .refreshed(bench.now, ticket, fresh, 0.0)
         .unwrap();
-    assert!(matches!(ask(&mut bench), Answer::Attach(token) if token.id == 2));
+    assert!(matches!(bench.ask_at(later), Answer::Attach(token) if token.id == 2));
 }
 
 #[test]
 fn a_token_is_shortened_by_how_far_the_host_is_ahead_and_not_by_every_change() {
     let mut bench = Bench::new();
-    assert!(matches!(bench.ask(), Answer::Wait(_)));
-    let ticket = bench.ticket();
-    let stamped = Minted {
-        expires_at: Some(WALL + 600 * SECOND),
-        ..minted(HeaderValue::from(9), bench.now, 600 * SECOND)
-    };
-    bench
-        .cache
-        .refreshed(bench.now, ticket, stamped, 0.0)
-        .unwrap();
+    bench.stamped(Some(WALL + 600 * SECOND));
     let left = |bench: &Bench| bench.cache.deadline().unwrap() - bench.now;
     for _ in 0..10 {
         bench.cache.shorten(10 * SECOND);

@@ -81,16 +81,7 @@ fn routes_are_watched_for_five_minutes_after_a_refusal() {
 #[test]
 fn a_second_of_a_hosts_lead_shortens_nothing_and_more_does() {
     let mut bench = Bench::new();
-    let _ = bench.ask();
-    let ticket = bench.ticket();
-    let stamped = Minted {
-        expires_at: Some(WALL + 600 * SECOND),
-        ..minted(HeaderValue::from(9), bench.now, 600 * SECOND)
-    };
-    bench
-        .cache
-        .refreshed(bench.now, ticket, stamped, 0.0)
-        .unwrap();
+    bench.stamped(Some(WALL + 600 * SECOND));
     let end = bench.now + 600 * SECOND;
     bench.cache.shorten(SECOND);
     assert_eq!(bench.cache.deadline(), Some(end));

@@ -58,8 +58,12 @@ impl Bench {
     }
 
     fn ask(&mut self) -> Answer {
+        self.ask_at(WALL)
+    }
+
+    fn ask_at(&mut self, wall: SystemTime) -> Answer {
         self.cache
-            .ask(self.now, WALL, Duration::ZERO, &mut Waiting::default())
+            .ask(self.now, wall, Duration::ZERO, &mut Waiting::default())
     }
 
     /// The id of the token that a new call would send.
@@ -85,6 +89,17 @@ impl Bench {
         self.cache
             .refreshed(self.now, ticket, minted(header, self.now, lifetime), 0.0)
             .unwrap();
+    }
+
+    /// Gets a token of ten minutes, with the issuer's word on its end.
+    fn stamped(&mut self, end: Option<SystemTime>) {
+        assert!(matches!(self.ask(), Answer::Wait(_)));
+        let ticket = self.ticket();
+        let token = Minted {
+            expires_at: end,
+            ..minted(HeaderValue::from(9), self.now, 600 * SECOND)
+        };
+        self.cache.refreshed(self.now, ticket, token, 0.0).unwrap();
     }
 
     fn fail(&mut self, error: TokenError) {

@@ -45,16 +45,7 @@ fn a_successor_is_asked_for_early_enough_to_ripen() {
 fn a_hosts_lead_shortens_a_life_by_half_at_most() {
     let mut bench = Bench::new();
     bench.cache.shorten(900 * SECOND);
-    let _ = bench.ask();
-    let ticket = bench.ticket();
-    let stamped = Minted {
-        expires_at: Some(WALL + 600 * SECOND),
-        ..minted(HeaderValue::from(9), bench.now, 600 * SECOND)
-    };
-    bench
-        .cache
-        .refreshed(bench.now, ticket, stamped, 0.0)
-        .unwrap();
+    bench.stamped(Some(WALL + 600 * SECOND));
     assert_eq!(bench.cache.deadline(), Some(bench.now + 300 * SECOND));
 }
 
@@ -102,30 +93,14 @@ fn a_stored_token_handed_out_again_at_its_very_end_is_held_off_too() {
 
 #[test]
 fn a_token_that_is_over_may_come_again_with_a_new_end() {
-    let stamped = |now, end| Minted {
-        expires_at: end,
-        ..minted(HeaderValue::from(9), now, 600 * SECOND)
-    };
     for (first, second) in [
         (None, None),
         (Some(WALL + 600 * SECOND), Some(WALL + 1200 * SECOND)),
     ] {
         let mut bench = Bench::new();
-        let _ = bench.ask();
-        let ticket = bench.ticket();
-        let token = stamped(bench.now, first);
-        bench
-            .cache
-            .refreshed(bench.now, ticket, token, 0.0)
-            .unwrap();
+        bench.stamped(first);
         bench.now += 600 * SECOND;
-        let _ = bench.ask();
-        let ticket = bench.ticket();
-        let token = stamped(bench.now, second);
-        bench
-            .cache
-            .refreshed(bench.now, ticket, token, 0.0)
-            .unwrap();
+        bench.stamped(second);
         assert_eq!(bench.cache.generation(), 2);
     }
 }
@@ -134,12 +109,7 @@ fn a_token_that_is_over_may_come_again_with_a_new_end() {
 fn a_token_handed_out_once_more_explains_a_jump_of_the_wall_clock() {
     let mut bench = Bench::with_token(3600 * SECOND);
     let later = WALL + 7200 * SECOND;
-    let ask = |bench: &mut Bench| {
-        bench
-            .cache
-            .ask(bench.now, later, Duration::ZERO, &mut Waiting::default())
-    };
-    assert!(matches!(ask(&mut bench), Answer::Wait(_)));
+    assert!(matches!(bench.ask_at(later), Answer::Wait(_)));
     let ticket = bench.ticket();
     let same = Minted {
         wall: later,
@@ -148,7 +118,7 @@ fn a_token_handed_out_once_more_explains_a_jump_of_the_wall_clock() {
     let kept = bench.cache.refreshed(bench.now, ticket, same, 0.0);
     assert!(kept.is_err());
     bench.now += 60 * SECOND;
-    assert!(matches!(ask(&mut bench), Answer::Attach(_)));
+    assert!(matches!(bench.ask_at(later), Answer::Attach(_)));
     assert!(
         bench.cache.order.is_none(),
         "the clock was set: all is well"
