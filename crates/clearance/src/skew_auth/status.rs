@@ -47,7 +47,7 @@ pub struct HostStatus {
     /// Its clock is so far ahead of the issuer's that it is not believed, and a token's end there is left to its 401.
     pub disbelieved: bool,
     /// How old a token had to be before it was taken, where a younger one was refused. Kept until
-    /// [`retry_now`](super::SkewAuthLayer::retry_now): later tokens are used from that age on.
+    /// [`retry_now`](super::SkewAuthLayer::retry_now): later tokens are used when they are older by a second than that.
     pub ripening: Option<Duration>,
 }
 

@@ -6,6 +6,10 @@ use tokio::time::Instant;
 
 use super::{CachedToken, TokenCache, refusal::Verdict};
 
+/// Issue times are mostly whole seconds (RFC 7519, `iat`): a token that was taken may have been older there than it looked
+/// from here, by almost this much, and its successor is not.
+const WHOLE_SECOND: Duration = Duration::from_secs(1);
+
 /// A successor that waits until it is ripe.
 #[derive(Debug)]
 pub(super) struct Next {
@@ -16,7 +20,8 @@ pub(super) struct Next {
 impl TokenCache {
     /// How old a token must be for the slowest of the servers, as far as is known.
     pub(super) fn ripening(&self) -> Duration {
-        self.ripening.values().copied().max().unwrap_or_default()
+        let taken_at = self.ripening.values().max();
+        taken_at.map_or(Duration::ZERO, |age| *age + WHOLE_SECOND)
     }
 
     /// A new token: everybody's at once, or when it is ripe, or to be tried first.

@@ -18,7 +18,7 @@ fn a_token_that_ripens_becomes_everybodys_and_its_successors_wait_until_they_are
     bench.now = begun + 80 * SECOND;
     assert_eq!(bench.sends(), Some(1));
     bench.refresh(100 * SECOND);
-    bench.now += 8 * SECOND;
+    bench.now += 9 * SECOND;
     assert_eq!(bench.sends(), Some(1), "the new one is not ripe");
     assert!(bench.cache.order.is_none(), "and no other is asked for");
     bench.now += SECOND;
@@ -27,8 +27,8 @@ fn a_token_that_ripens_becomes_everybodys_and_its_successors_wait_until_they_are
     bench.accepted(3);
     assert!(matches!(bench.refused(3), Refused::Pending(_)));
     bench.refresh(100 * SECOND);
-    assert!(matches!(bench.ask(), Answer::Wait(until) if until == bench.now + 9 * SECOND));
-    bench.now += 9 * SECOND;
+    assert!(matches!(bench.ask(), Answer::Wait(until) if until == bench.now + 10 * SECOND));
+    bench.now += 10 * SECOND;
     assert_eq!(bench.sends(), Some(4));
 }
 
@@ -148,6 +148,23 @@ fn ripening_never_outlasts_the_token() {
     assert!(served > 5000, "{served} of 6000");
 }
 
+/// It failed in one of ten runs over JWTs: a token issued at 0.9 s into its second is older by that than it looks.
+#[test]
+fn a_successor_that_was_issued_later_in_its_second_has_ripened_as_well() {
+    let mut bench = Bench::with_token(60 * SECOND);
+    let _ = bench.refused_at(1, BORN - 8 * SECOND);
+    bench.now += 71 * SECOND / 10;
+    bench.accepted(1);
+    bench.now += 42 * SECOND;
+    assert_eq!(bench.sends(), Some(1));
+    bench.refresh(60 * SECOND);
+    let born = bench.now;
+    for (tenths, sent) in [(0, 1), (71, 1), (80, 1), (81, 2)] {
+        bench.now = born + tenths * SECOND / 10;
+        assert_eq!(bench.sends(), Some(sent), "{tenths}");
+    }
+}
+
 #[test]
 fn one_host_that_lets_tokens_ripen_says_nothing_of_another() {
     let mut bench = Bench::with_token(3600 * SECOND);
@@ -157,7 +174,7 @@ fn one_host_that_lets_tokens_ripen_says_nothing_of_another() {
     ));
     bench.now += 2 * SECOND;
     bench.accepted(1);
-    assert_eq!(bench.cache.ripening(), 2 * SECOND);
+    assert_eq!(bench.cache.ripening(), 3 * SECOND);
     let uri = "https://b.example.com".parse().unwrap();
     let other = Audience::any()
         .admits(&Method::GET, &uri, &HeaderMap::new())
@@ -165,7 +182,7 @@ fn one_host_that_lets_tokens_ripen_says_nothing_of_another() {
     assert_ne!(other, slot());
     bench.now += 20 * SECOND;
     bench.cache.accepted(bench.now, 1, other, None);
-    assert_eq!(bench.cache.ripening(), 2 * SECOND);
+    assert_eq!(bench.cache.ripening(), 3 * SECOND);
 }
 
 #[test]
