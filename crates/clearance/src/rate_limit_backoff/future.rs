@@ -92,12 +92,15 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 StateProj::Calling { future } => {
-                    let mut answer = ready!(future.poll(cx));
-                    let judged = answer.as_mut().ok().map(|reply| this.call.judge(reply));
-                    if judged != Some(Outcome::Wait) {
-                        return Poll::Ready(answer.map_err(Into::into));
+                    let mut polled = future.poll(cx);
+                    let judged = match &mut polled {
+                        Poll::Ready(Ok(reply)) => this.call.judge(reply),
+                        _ => Outcome::Final,
+                    };
+                    if judged == Outcome::Final {
+                        return polled.map_err(Into::into);
                     }
-                    let unread = answer.map_err(Into::into)?.into_body();
+                    let unread = ready!(polled).map_err(Into::into)?.into_body();
                     State::Draining {
                         drain: Box::pin(Drain::new(unread)),
                     }

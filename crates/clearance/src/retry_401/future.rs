@@ -92,9 +92,9 @@ where
         loop {
             let (mut response, outcome) = match this.state.as_mut().project() {
                 StateProj::Calling { future } => {
-                    let answer = ready!(future.poll(cx));
-                    let Ok(response) = &answer else {
-                        return Poll::Ready(answer);
+                    let polled = future.poll(cx);
+                    let Poll::Ready(Ok(response)) = &polled else {
+                        return polled;
                     };
                     match response.extensions().get::<TokenRefused>() {
                         // What cannot be sent again has nothing to wait for.
@@ -105,7 +105,7 @@ where
                             let deadline = kept.and_then(KeptRequest::deadline);
                             let patience = deadline.unwrap_or(patience).min(patience);
                             let refused = Some(Box::new(Refused {
-                                response: answer?,
+                                response: ready!(polled)?,
                                 settled,
                                 patience: Box::pin(sleep_until(patience)),
                             }));
@@ -113,10 +113,10 @@ where
                             continue;
                         }
                         // Another auth layer is below: it may have another token by now.
-                        None if response.status() == StatusCode::UNAUTHORIZED => (answer?, Ok(())),
+                        None if response.status() == StatusCode::UNAUTHORIZED => (ready!(polled)?, Ok(())),
                         _ => {
                             report::passed_on(response);
-                            return Poll::Ready(answer);
+                            return polled;
                         }
                     }
                 }

@@ -87,14 +87,14 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProj::Sent { future, sent } => {
-                    let mut answer = ready!(future.poll(cx));
-                    if let Ok(response) = &mut answer {
+                    let mut polled = future.poll(cx);
+                    if let Poll::Ready(Ok(response)) = &mut polled {
                         match sent {
                             Some(sent) if sent.is_no_news(response) => {}
                             _ => answered(sent.take(), response),
                         }
                     }
-                    return Poll::Ready(answer.map_err(Into::into));
+                    return polled.map_err(Into::into);
                 }
                 StateProj::Waiting { cold } => {
                     let (future, sent) = ready!(cold.as_mut().poll(cx))?;
