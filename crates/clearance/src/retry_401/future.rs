@@ -113,7 +113,9 @@ where
                             continue;
                         }
                         // Another auth layer is below: it may have another token by now.
-                        None if response.status() == StatusCode::UNAUTHORIZED => (ready!(polled)?, Ok(())),
+                        None if response.status() == StatusCode::UNAUTHORIZED => {
+                            (ready!(polled)?, Ok(()))
+                        }
                         _ => {
                             report::passed_on(response);
                             return polled;
