@@ -5,7 +5,6 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
 use tokio::runtime::Runtime;
 use tower::Service;
@@ -132,9 +131,8 @@ impl Case {
         let headers = request.headers_mut();
         for name in &NAMES[..self.headers] {
             let value = if self.built {
-                // As from a `String`: what makes the first clone of a value dear.
-                HeaderValue::from_maybe_shared(Bytes::from(format!("made now for {name}")))
-                    .expect("a valid value")
+                // Its first clone allocates.
+                HeaderValue::from_str(&format!("made now for {name}")).expect("a valid value")
             } else {
                 HeaderValue::from_static("a fixed value, not so short")
             };
@@ -182,59 +180,43 @@ pub fn call<S: Service<Request<Body>>>(
     }
 }
 
-/// Sends requests, one after the other.
-type Calls = Box<dyn FnMut(&mut Vec<Request<Body>>)>;
+/// Makes so many requests and sends them, one after the other.
+type Calls = Box<dyn FnMut(usize)>;
 
 /// A side in a case, with its token fetched, ready to be called.
 pub struct Prepared {
     calls: Calls,
-    requests: Vec<Request<Body>>,
-    made: Box<dyn Fn() -> Request<Body>>,
     // Alive as long as the service: it was made and first called there.
     runtime: Runtime,
 }
 
 impl Prepared {
-    /// `side` over [`Bare`], and so many requests for it.
+    /// `side` over [`Bare`].
     ///
     /// # Panics
     ///
     /// If the side does not answer at once, or not with the token.
     #[must_use]
-    pub fn new(side: Side, case: &Case, requests: usize) -> Self {
+    pub fn new(side: Side, case: &Case) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .expect("a runtime");
         let calls = sides::over_bare(side, case, Loop(&runtime, *case));
-        let case = *case;
-        let mut prepared = Self {
-            calls,
-            requests: Vec::new(),
-            made: Box::new(move || case.request()),
-            runtime,
-        };
-        prepared.refill(requests);
-        prepared
+        Self { calls, runtime }
     }
 
-    /// Makes so many more requests.
-    pub fn refill(&mut self, requests: usize) {
-        self.requests.extend((0..requests).map(|_| (self.made)()));
-    }
-
-    /// Sends all requests, one after the other.
-    pub fn run(&mut self) {
+    /// Makes so many requests, each when the one before is answered and gone, as a client would: where hundreds are made
+    /// beforehand, freeing them depends on what else the allocator has had to free.
+    pub fn run(&mut self, requests: usize) {
         let _inside = self.runtime.enter();
-        (self.calls)(&mut self.requests);
+        (self.calls)(requests);
     }
 }
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared")
-            .field("requests", &self.requests.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Prepared").finish_non_exhaustive()
     }
 }
 
@@ -262,8 +244,8 @@ impl Visit for Loop<'_> {
             }
         });
         Box::new(move |requests| {
-            for request in requests.drain(..) {
-                let response = call(&mut service, request);
+            for _ in 0..requests {
+                let response = call(&mut service, case.request());
                 drop(std::hint::black_box(response.expect("a reply")));
             }
         })
