@@ -5,10 +5,13 @@ mod budgets;
 mod dropped;
 mod field;
 mod herd;
+mod inner;
+mod keys;
 mod learned;
 #[allow(unreachable_pub, reason = "the benchmark uses this file too")]
 mod limiter;
-mod policy;
+mod refusals;
+mod waited_out;
 
 use std::{
     collections::VecDeque,
