@@ -1,0 +1,68 @@
+//! What people get to read: mistakes at once, and never a secret.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use super::*;
+
+#[test]
+fn mistakes_show_at_the_start() {
+    let new = |url, id, secret| ClientCredentials::new(url, id, secret, Audience::any());
+    for (url, id, secret, says) in [
+        ("http://login.test/t", "id", "s3cr3t", "use https"),
+        (
+            "login.test/t",
+            "id",
+            "s3cr3t",
+            "the token URL cannot be used",
+        ),
+        (URL, "", "s3cr3t", "the client id is empty"),
+        (URL, "id", "", "the client secret is empty"),
+        (
+            URL,
+            "id",
+            "s3cr3t\n",
+            "the client secret carries a line break",
+        ),
+    ] {
+        let error = new(url, id, secret).unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(!format!("{error:?}").contains("s3cr3t"));
+    }
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let source = source().secret_parameter("pin", "p1npin");
+    let shown = format!("{source:?} {source:#?}");
+    for secret in [SECRET, "s3+cr", "p1npin", "tenant=7"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert!(shown.contains("my app") && shown.contains("login.test"));
+}
+
+#[tokio::test]
+async fn an_issuer_that_repeats_the_secret_is_not_repeated() {
+    let pair = BASE64_STANDARD.encode("my+app:s3+cr%3Dt%2F");
+    let secrets = [SECRET, "s3+cr%3Dt%2F", &pair, "0000"];
+    let body =
+        format!(r#"{{"error": "{pair}", "error_description": "{SECRET} s3+cr%3Dt%2F 0000"}}"#);
+    for how in [ClientAuthentication::Basic, ClientAuthentication::Body] {
+        for status in [400, 401, 403, 429, 500, 200] {
+            let client = Canned::new([answer(status, &[], &body)]);
+            let source = source()
+                .client_authentication(how)
+                .secret_parameter("pin", "0000")
+                .with_client(client);
+            let error = source.fetch().await.unwrap_err();
+            assert_silent(&error, &secrets[..2]);
+            assert_silent(&error, &secrets[3..]);
+            if how == ClientAuthentication::Basic {
+                assert_silent(&error, &secrets);
+            }
+            assert!(
+                error.to_string().contains("https://login.test/oauth/token"),
+                "{error}"
+            );
+        }
+    }
+}
