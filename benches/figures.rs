@@ -4,6 +4,8 @@ use std::{env, fmt::Display, fs::OpenOptions, io::Write, path::Path};
 
 use serde_json::{Value, json};
 
+use crate::{load::Case, sides::Side};
+
 /// Names the file in which figures are kept, a line of JSON for each.
 pub const KEPT: &str = "BENCHES_FIGURES";
 
@@ -58,6 +60,55 @@ pub fn read(path: &Path) -> Vec<Figure> {
             value: line["value"].as_f64().expect("a number"),
         })
         .collect()
+}
+
+/// The figures of one run.
+#[derive(Debug)]
+pub struct Figures(pub Vec<Figure>);
+
+impl Figures {
+    /// One of them.
+    #[must_use]
+    pub fn of(&self, bench: &str, side: &str, case: &str, measure: &str) -> Option<f64> {
+        let is = |figure: &&Figure| {
+            (&*figure.bench, &*figure.side) == (bench, side)
+                && (&*figure.case, &*figure.measure) == (case, measure)
+        };
+        self.0.iter().find(is).map(|figure| figure.value)
+    }
+
+    /// Net instructions as a multiple of a fixed header's.
+    #[must_use]
+    pub fn ratio(&self, side: Side, case: Case) -> Option<f64> {
+        self.of(
+            "instructions",
+            side.name(),
+            &case.to_string(),
+            "net / static header",
+        )
+    }
+
+    /// Net instructions.
+    #[must_use]
+    pub fn net(&self, side: Side, case: Case) -> Option<f64> {
+        self.of(
+            "instructions",
+            side.name(),
+            &case.to_string(),
+            "net instructions",
+        )
+    }
+
+    /// Allocations added.
+    #[must_use]
+    pub fn allocations(&self, side: Side, case: Case) -> Option<f64> {
+        self.of(
+            "allocations",
+            side.name(),
+            &case.to_string(),
+            "allocations added",
+        )
+    }
 }
 
 /// The middle one.

@@ -16,8 +16,8 @@ use std::{
 
 use benches::{
     circumstances::{circumstances, said},
-    figures::{self, Figure},
-    goals::{Bound, Figures, Goal, goals},
+    figures::{self, Figure, Figures},
+    goals::{Bound, Goal, goals},
     load::Case,
     plot::{Bar, bars},
     section,
