@@ -1,0 +1,57 @@
+//! The goals, and which of them are met.
+
+use std::fmt::Write;
+
+use benches::{
+    figures::Figures,
+    goals::{self, Bound, Goal},
+    sides::Side,
+};
+
+use crate::table::number_of;
+
+const FOOTNOTE: &str = "\n¹ With `ReplayBodyLayer` outermost: its body has a seat for the one copy of the request's head that both \
+retrying layers share. A bare `Clone` body has none, so each layer keeps a copy (*whole stack* in the tables below). Extensions \
+are cloned by each layer, which is free while there are none.\n";
+
+pub(crate) fn goals(figures: &Figures) -> String {
+    let mut text =
+        "\n## Goals\n\n| # | measure | sketch | goal | measured | |\n|---|---|---|---|---|---|\n"
+            .to_owned();
+    for goal in &goals::goals(figures) {
+        let Goal {
+            number,
+            measure,
+            sketch,
+            bound,
+            measured,
+        } = goal;
+        let bound = match bound {
+            Bound::Most(most) => format!("≤ {most}"),
+            Bound::Least(least) => format!("≥ {least}"),
+            Bound::Is(is) => format!("{is}"),
+        };
+        let met = match goal.is_met() {
+            Some(true) => "met",
+            Some(false) => "**missed**",
+            None => "not measured",
+        };
+        let measured = measured.map_or_else(|| "–".to_owned(), number_of);
+        writeln!(
+            text,
+            "| {number} | {measure} | {sketch} | {bound} | {measured} | {met} |"
+        )
+        .expect("a string");
+    }
+    text += FOOTNOTE;
+    let measure = "requests/s over 1 task";
+    if let Some(own) = figures.of("contention", Side::Static.name(), "64 tasks", measure) {
+        writeln!(
+            text,
+            "\nTo goal 7: the static header alone went up by {} from 1 to 64 tasks in this run, which is what the machine gave.",
+            number_of(own)
+        )
+        .expect("a string");
+    }
+    text
+}
