@@ -105,13 +105,8 @@ impl<'a> Visit for Slices<'a> {
         S::Future: Send,
     {
         let Self(runtime) = self;
-        let mut first = service.clone();
-        runtime.block_on(async move {
-            std::future::poll_fn(|cx| first.poll_ready(cx))
-                .await
-                .expect("ready");
-            first.call(Case::COMMON.request()).await.expect("a reply");
-        });
+        let first = service.clone().oneshot(Case::COMMON.request());
+        runtime.block_on(first).expect("a reply");
         Box::new(move |tasks, long| {
             let stop = Arc::new(AtomicBool::new(false));
             let sent = runtime.block_on(async {

@@ -7,7 +7,7 @@ use std::{
 
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
 use tokio::runtime::Runtime;
-use tower::Service;
+use tower::{Service, ServiceExt};
 
 use crate::{
     bare::{Bare, Body},
@@ -236,11 +236,8 @@ impl Visit for Loop<'_> {
         runtime.block_on(async {
             // The first one fetches, the others fill what is kept for each thread and each service.
             for _ in 0..8 {
-                std::future::poll_fn(|cx| service.poll_ready(cx))
-                    .await
-                    .expect("ready");
-                let request = case.request();
-                service.call(request).await.expect("a reply");
+                let ready = service.ready().await.expect("ready");
+                ready.call(case.request()).await.expect("a reply");
             }
         });
         Box::new(move |requests| {
