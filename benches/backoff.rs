@@ -1,8 +1,8 @@
 //! Who gets how much of a limited rate through? All rivals against the same limiters, on loopback sockets.
 //!
-//! `cargo bench -p benches --features rivals --bench backoff` fills its section of
-//! `README.md` and `plots/`. With `-- --test` every
-//! run lasts a second and nothing is written; with `-- --rival NAME` or `-- --row NAME` only those are run.
+//! `cargo bench -p benches --features rivals --bench backoff` fills its section of `README.md` and `plots/`. With
+//! `-- --test` every run lasts a second and nothing is written; with `-- --rival NAME` or `-- --row NAME` only those
+//! are run.
 
 #![allow(missing_docs, unreachable_pub, reason = "no library")]
 

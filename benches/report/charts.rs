@@ -8,6 +8,8 @@ use benches::{
     wire,
 };
 
+use crate::many_tasks::RIVALS;
+
 /// The name of each plot's file, and the plot.
 pub(crate) fn charts(figures: &Figures) -> Vec<(&'static str, String)> {
     let case = Case::COMMON.to_string();
@@ -39,7 +41,7 @@ pub(crate) fn charts(figures: &Figures) -> Vec<(&'static str, String)> {
             "over static header, %",
         )
     });
-    for rival in ["reqwest + static header", "reqwest-retry + token"] {
+    for rival in RIVALS {
         if let Some(value) =
             figures.of("loopback", rival, "64 connections", "over static header, %")
         {

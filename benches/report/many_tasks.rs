@@ -4,6 +4,9 @@ use benches::{figures::Figures, sides::Side, wire};
 
 use crate::table::{names, table};
 
+/// The other clients over connections: their names are at hand only where they were built.
+pub(crate) const RIVALS: [&str; 2] = ["reqwest + static header", "reqwest-retry + token"];
+
 pub(crate) fn contention(figures: &Figures) -> String {
     let sides = names([
         Side::Static,
@@ -76,7 +79,7 @@ pub(crate) fn refresh(figures: &Figures) -> String {
 
 pub(crate) fn loopback(figures: &Figures) -> String {
     let mut sides = names(wire::SIDES);
-    sides.extend(["reqwest + static header", "reqwest-retry + token"].map(str::to_owned));
+    sides.extend(RIVALS.map(str::to_owned));
     let columns = names([
         "instructions",
         "over static header, %",
