@@ -89,6 +89,8 @@ mod health;
 mod hops;
 #[path = "auth_proxy/listening.rs"]
 mod listening;
+#[path = "auth_proxy/names.rs"]
+mod names;
 mod narration;
 #[path = "auth_proxy/platform.rs"]
 mod platform;

@@ -1,6 +1,6 @@
 //! Who is let in: nobody by way of a browser, and nobody without the key.
 
-use std::{hint::black_box, net::IpAddr};
+use std::hint::black_box;
 
 use axum::{
     extract::{Request, State},
@@ -8,13 +8,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use clearance::Secret;
-use http::{
-    HeaderMap, HeaderName, Method, StatusCode, Uri,
-    header::{HOST, ORIGIN},
-    uri::Authority,
-};
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header::ORIGIN};
 
-use crate::{health::is_health, trouble::Trouble};
+use crate::{health::is_health, names::Names, trouble::Trouble};
 
 /// The field that carries the key.
 pub(crate) const KEY: HeaderName = HeaderName::from_static("x-auth-proxy-key");
@@ -26,17 +22,6 @@ pub(crate) struct Door {
     pub(crate) names: Names,
     /// `None`: whoever can open the socket may come in.
     pub(crate) key: Option<Secret>,
-}
-
-/// The names that a `Host` field may say.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Names {
-    /// `localhost` and loopback addresses, with this port.
-    Loopback(u16),
-    /// These, and any other address: a name could have been rebound by its owner, an address cannot.
-    Addresses(u16),
-    /// No web page reaches a Unix socket.
-    Any,
 }
 
 /// In the extensions of a request that showed the key, or needed none.
@@ -59,7 +44,7 @@ pub(crate) async fn ask(State(door): State<Door>, mut request: Request, next: Ne
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+enum Refused {
     Method,
     Target,
     Browser,
@@ -94,32 +79,6 @@ impl Door {
             }
         }
         Ok(())
-    }
-}
-
-impl Names {
-    fn cover(self, headers: &HeaderMap) -> bool {
-        let (port, anywhere) = match self {
-            Self::Loopback(port) => (port, false),
-            Self::Addresses(port) => (port, true),
-            Self::Any => return true,
-        };
-        let mut hosts = headers.get_all(HOST).iter();
-        let (Some(host), None) = (hosts.next(), hosts.next()) else {
-            return false;
-        };
-        let Ok(host) = Authority::try_from(host.as_bytes()) else {
-            return false;
-        };
-        if host.as_str().contains('@') || host.port_u16().unwrap_or(80) != port {
-            return false;
-        }
-        let name = host.host();
-        let address = name.trim_start_matches('[').trim_end_matches(']');
-        match address.parse::<IpAddr>() {
-            Ok(address) => anywhere || address.is_loopback(),
-            Err(_) => name.eq_ignore_ascii_case("localhost"),
-        }
     }
 }
 
@@ -176,112 +135,5 @@ impl Refused {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RIGHT: &str = "0123456789abcdef";
-
-    fn judge(names: Names, target: &str, fields: &[(&str, &str)]) -> Result<(), Refused> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            let name: HeaderName = name.parse().unwrap();
-            headers.append(name, value.parse().unwrap());
-        }
-        let key = Some(Secret::from(RIGHT));
-        Door { names, key }.judge(&Method::GET, &target.parse().unwrap(), &headers)
-    }
-
-    #[test]
-    fn a_host_is_ours_by_name_address_and_port() {
-        let with = |names, host| judge(names, "/", &[("host", host), ("x-auth-proxy-key", RIGHT)]);
-        for host in [
-            "127.0.0.1:81",
-            "localhost:81",
-            "LocalHost:81",
-            "[::1]:81",
-            "127.9.9.9:81",
-        ] {
-            assert_eq!(with(Names::Loopback(81), host), Ok(()), "{host}");
-        }
-        for host in [
-            "127.0.0.1",
-            "127.0.0.1:80",
-            "evil.example:81",
-            "localhost.evil.example:81",
-            "localhost.:81",
-            "127.0.0.1.evil.example:81",
-            "evil.example@127.0.0.1:81",
-            "10.0.0.1:81",
-            "0.0.0.0:81",
-            "[::]:81",
-            "",
-        ] {
-            assert_eq!(
-                with(Names::Loopback(81), host),
-                Err(Refused::Host),
-                "{host}"
-            );
-        }
-        assert_eq!(with(Names::Loopback(80), "127.0.0.1"), Ok(()));
-        assert_eq!(with(Names::Addresses(81), "10.0.0.1:81"), Ok(()));
-        assert_eq!(
-            with(Names::Addresses(81), "evil.example:81"),
-            Err(Refused::Host)
-        );
-        let twice = [
-            ("host", "localhost:81"),
-            ("host", "localhost:81"),
-            ("x-auth-proxy-key", RIGHT),
-        ];
-        assert_eq!(judge(Names::Loopback(81), "/", &twice), Err(Refused::Host));
-    }
-
-    #[test]
-    fn a_key_is_right_in_whole_and_once() {
-        assert_eq!(
-            judge(Names::Any, "/", &[("x-auth-proxy-key", RIGHT)]),
-            Ok(())
-        );
-        for wrong in [
-            "",
-            "0123456789abcde",
-            "0123456789abcdeF",
-            "0123456789abcdef0",
-        ] {
-            let judged = judge(Names::Any, "/", &[("x-auth-proxy-key", wrong)]);
-            assert_eq!(judged, Err(Refused::Keyless), "{wrong}");
-        }
-        let twice = [("x-auth-proxy-key", RIGHT), ("x-auth-proxy-key", RIGHT)];
-        assert_eq!(judge(Names::Any, "/", &twice), Err(Refused::Keyless));
-    }
-
-    #[test]
-    fn a_path_means_what_it_says() {
-        let with = |target| judge(Names::Any, target, &[("x-auth-proxy-key", RIGHT)]);
-        for target in [
-            "/",
-            "/a/b?q=http://x/../y",
-            "/@evil.example",
-            "/a%2Fb",
-            "/...",
-            "/a//b",
-            "/.well-known/x",
-        ] {
-            assert_eq!(with(target), Ok(()), "{target}");
-        }
-        for target in [
-            "//evil.example/",
-            "/\\evil.example",
-            "/%5Cevil.example",
-            "/..",
-            "/a/../../b",
-            "/a/%2e%2E/b",
-            "/.",
-            "http://evil.example/",
-            "evil.example:443",
-            "*",
-        ] {
-            assert_eq!(with(target), Err(Refused::Target), "{target}");
-        }
-    }
-}
+#[path = "door/tests.rs"]
+mod tests;

@@ -7,7 +7,8 @@ use tokio::net::TcpListener;
 
 use crate::{
     configuration::{Address, Bounds, Configuration},
-    door::{Door, Names},
+    door::Door,
+    names::Names,
     problem::Problem,
     proxy::Proxy,
     serving::serve,
