@@ -34,7 +34,7 @@ pub(crate) struct Patient {
 }
 
 impl Patient {
-    pub(crate) fn new(source: impl TokenSource, url: Uri) -> Self {
+    fn new(source: impl TokenSource, url: Uri) -> Self {
         Self {
             source: Watched::new(source),
             url,

@@ -2,6 +2,8 @@
 //!
 //! 200, or 503 while the last call failed for want of a token. Without the key it says no more than that.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -14,10 +16,7 @@ use http::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    door::Known,
-    proxy::{Proxy, seconds},
-};
+use crate::{door::Known, proxy::Proxy};
 
 /// Its own path, which no API has.
 pub(crate) const PATH: &str = "/.auth-proxy/healthz";
@@ -71,4 +70,9 @@ fn limit(key: &KeyStatus) -> Value {
         "refused": key.refused,
         "given_up": key.given_up,
     })
+}
+
+/// To the millisecond.
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }

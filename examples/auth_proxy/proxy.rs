@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
 use axum::{
@@ -164,9 +163,4 @@ where
         let _held = &seat;
         frame
     }))
-}
-
-/// For whoever states them in a reply.
-pub(crate) fn seconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
