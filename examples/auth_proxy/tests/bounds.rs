@@ -44,11 +44,7 @@ impl Gate {
 async fn what_is_under_way_is_finished_when_it_is_told_to_stop() {
     let (gate, _serving, platform) = Gate::new().await;
     let proxy = Served::over(&platform).await;
-    let under_way = tokio::spawn(
-        proxy
-            .client
-            .request(proxy.request("GET", "/", Body::empty())),
-    );
+    let under_way = proxy.begin(proxy.request("GET", "/", Body::empty()));
     gate.come().await;
 
     proxy.stop.send(()).unwrap();
@@ -74,11 +70,7 @@ async fn what_does_not_end_within_the_grace_is_cut_off() {
         ..BOUNDS
     };
     let proxy = Served::within(&platform, bounds).await;
-    let under_way = tokio::spawn(
-        proxy
-            .client
-            .request(proxy.request("GET", "/", Body::empty())),
-    );
+    let under_way = proxy.begin(proxy.request("GET", "/", Body::empty()));
     gate.come().await;
     let told = Instant::now();
     proxy.stop.send(()).unwrap();
@@ -101,11 +93,7 @@ async fn one_request_too_many_is_told_so_at_once() {
         },
     )
     .await;
-    let first = tokio::spawn(
-        proxy
-            .client
-            .request(proxy.request("GET", "/", Body::empty())),
-    );
+    let first = proxy.begin(proxy.request("GET", "/", Body::empty()));
     gate.come().await;
     let second = proxy.get("/").await;
     assert_eq!(

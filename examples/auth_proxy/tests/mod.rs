@@ -110,6 +110,11 @@ impl Served {
         timeout(LONG, sent).await.expect("the proxy hangs")
     }
 
+    /// A request that is under way while the test goes on.
+    fn begin(&self, request: Request<Body>) -> JoinHandle<Result<Response<Incoming>, Error>> {
+        tokio::spawn(self.client.request(request))
+    }
+
     async fn get(&self, path: &str) -> Response<Bytes> {
         let request = self.request("GET", path, Body::empty());
         whole(self.send(request).await.unwrap()).await

@@ -131,11 +131,7 @@ async fn an_upload_goes_no_faster_than_it_is_taken() {
 
     let made = Arc::<AtomicUsize>::default();
     let zeros = Zeros::new(128 * MIB, &made);
-    let sent = tokio::spawn(
-        proxy
-            .client
-            .request(proxy.request("PUT", "/", Body::new(zeros))),
-    );
+    let sent = proxy.begin(proxy.request("PUT", "/", Body::new(zeros)));
     let at_rest = timeout(LONG, at_rest(&made)).await.unwrap();
     assert!(
         at_rest < BETWEEN,
