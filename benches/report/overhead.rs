@@ -14,8 +14,8 @@ pub(crate) fn overhead(figures: &Figures) -> String {
     let (sides, cases) = (names(Side::ALL), names(Case::ALL));
     let of = |bench, measure| move |side: &str, case: &str| figures.of(bench, side, case, measure);
     let ratios = table(
-        "net instructions / static header",
-        &sides[2..],
+        "net instructions / static header with 4 headers",
+        &sides[1..],
         &cases,
         of("instructions", "net / static header"),
     );
@@ -78,7 +78,7 @@ pub(crate) fn times(scratch: &Path) -> String {
     };
     let cases = names([Case::COMMON, Case::BUILT]);
     let table = table(
-        "ns a request, with the service (a time)",
+        "ns a request, with the service and the making of it (a time)",
         &names(Side::ALL),
         &cases,
         of,

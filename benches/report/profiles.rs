@@ -1,6 +1,7 @@
 //! Which functions the instructions of the common case are spent in.
 
 use std::{
+    collections::HashMap,
     fmt::Write,
     fs,
     path::{Path, PathBuf},
@@ -9,49 +10,57 @@ use std::{
 use benches::{circumstances::said, sides::Side};
 
 pub(crate) fn profiles(scratch: &Path) -> String {
-    let mut text = "\n## Where the instructions go\n\nThe functions that cost most in the common case, in instructions for each request, \
-                    the service's and the dropping of the request among them (`callgrind_annotate`).\n"
+    let mut text = "\n## Where the instructions go\n\nThe functions that cost most in the common case, in net instructions for each \
+                    request (`callgrind_annotate`).\n"
         .to_owned();
+    let Some(bare) = functions(scratch, Side::Bare) else {
+        return text;
+    };
     for side in [Side::Auth, Side::ReplayStack, Side::OnceStack] {
-        let nth = Side::ALL
-            .iter()
-            .position(|other| *other == side)
-            .expect("it is one");
-        let Some(out) = find(
-            &scratch.join("gungraun"),
-            &format!("requests.nth_{nth}"),
-            "instructions",
-        ) else {
+        let Some(functions) = functions(scratch, side) else {
             continue;
         };
-        let annotated = said(
-            "callgrind_annotate",
-            &["--threshold=100", &out.to_string_lossy()],
-        );
-        let mut rows = Vec::new();
-        for line in annotated.lines() {
-            let Some((count, rest)) = line.trim().split_once(' ') else {
-                continue;
-            };
-            let Ok(count) = count.replace(',', "").parse::<f64>() else {
-                continue;
-            };
-            let Some((_, function)) = rest.split_once(':') else {
-                continue;
-            };
-            let function = function.split(" [").next().unwrap_or(function);
-            rows.push((count / 100.0, shortened(function)));
-        }
+        let net = functions.into_iter().map(|(function, count)| {
+            let bare = bare.get(&function).copied().unwrap_or_default();
+            (count - bare, function)
+        });
+        let mut net: Vec<_> = net.collect();
+        net.sort_by(|(one, _), (other, _)| other.total_cmp(one));
         writeln!(text, "\n| {side} | instructions |\n|---|---|").expect("a string");
-        for (count, function) in rows
-            .iter()
-            .filter(|(_, function)| !function.contains("PROGRAM TOTALS"))
-            .take(16)
-        {
+        for (count, function) in net.iter().take(16) {
+            let function = shortened(function);
             writeln!(text, "| `{function}` | {count:.0} |").expect("a string");
         }
     }
     text
+}
+
+/// What callgrind counted in each function, for a request of the common case.
+fn functions(scratch: &Path, side: Side) -> Option<HashMap<String, f64>> {
+    let nth = Side::ALL.iter().position(|other| *other == side)?;
+    let out = find(
+        &scratch.join("gungraun"),
+        &format!("requests.nth_{nth}"),
+        "instructions",
+    )?;
+    let annotated = said(
+        "callgrind_annotate",
+        &["--threshold=100", &out.to_string_lossy()],
+    );
+    let mut functions = HashMap::new();
+    for line in annotated.lines() {
+        let counted = line.trim().split_once(' ').and_then(|(count, rest)| {
+            let (_, function) = rest.split_once(':')?;
+            Some((count.replace(',', "").parse::<f64>().ok()?, function))
+        });
+        let Some((count, function)) = counted else {
+            continue;
+        };
+        let function = function.split(" [").next().unwrap_or(function);
+        // The parts of it that come from other files are told apart.
+        *functions.entry(function.to_owned()).or_default() += count / 100.0;
+    }
+    Some(functions)
 }
 
 fn shortened(function: &str) -> String {
