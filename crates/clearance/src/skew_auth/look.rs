@@ -5,30 +5,43 @@ use std::time::Duration;
 use clearance_core::OriginSlot;
 use tokio::time::Instant;
 
-/// Of one host so many successes are looked at in so long.
-const MOST: u32 = 16;
+/// So long the successes of one host are not looked at again.
 const PACE: Duration = Duration::from_millis(10);
+/// But for the first ones, all of which are.
+const FIRST: u32 = 16;
 
-/// Whose replies are looked at, how many more of them, and until when that will do. A `Date` shows seconds: reading one in
-/// each of ten thousand replies a second would tell nothing more.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Look(Option<(OriginSlot, Instant, u32)>);
+/// Whose reply was looked at last, and until when that will do. A `Date` shows seconds: reading one in each of a thousand
+/// replies a second would tell nothing more.
+#[derive(Clone, Copy)]
+pub(super) struct Look {
+    last: Option<(OriginSlot, Instant)>,
+    first: u32,
+}
 
 impl Look {
     /// Whether the reply to a request that is sent now is to be looked at. Then it is.
     #[inline]
     pub(super) fn is_due(&mut self, slot: OriginSlot, now: Instant) -> bool {
-        match &mut self.0 {
-            Some((looked, until, left)) if *looked == slot && now < *until => {
-                let due = *left > 0;
-                *left = left.saturating_sub(1);
-                due
+        match self.last {
+            Some((looked, until)) if looked == slot && now < until => {
+                let is_due = self.first > 0;
+                self.first = self.first.saturating_sub(1);
+                is_due
             }
             // Of hosts that take turns, each reply.
             _ => {
-                self.0 = Some((slot, now + PACE, MOST - 1));
+                self.last = Some((slot, now + PACE));
                 true
             }
+        }
+    }
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self {
+            last: None,
+            first: FIRST,
         }
     }
 }
@@ -41,7 +54,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_host_sixteen_replies_are_looked_at_in_ten_milliseconds_and_of_hosts_in_turn_all() {
+    fn the_first_replies_are_looked_at_then_one_of_a_host_in_ten_milliseconds_and_of_hosts_in_turn_all()
+     {
         let origins = ["https://a.test", "https://b.test"];
         let audience = Audience::origins(origins).unwrap();
         let [a, b] = origins.map(|origin| {
@@ -54,15 +68,20 @@ mod tests {
             let now = begun + Duration::from_millis(millis);
             (0..calls).filter(|_| look.is_due(slot, now)).count()
         };
-        assert_eq!(looked(a, 0, 100), 16);
-        assert_eq!(looked(a, 9, 100), 0);
-        assert_eq!(looked(a, 10, 4), 4);
-        assert_eq!(looked(a, 19, 100), 12);
-        assert_eq!(looked(b, 19, 100), 16);
-        for _ in 0..50 {
-            assert_eq!(looked(a, 19, 1) + looked(b, 19, 1), 2);
+        assert_eq!(looked(a, 0, 10), 10);
+        assert_eq!(looked(a, 0, 100), 7);
+        for (host, millis, count) in [
+            (a, 9, 0),
+            (a, 10, 1),
+            (a, 19, 0),
+            (b, 19, 1),
+            (b, 28, 0),
+            (b, 29, 1),
+        ] {
+            assert_eq!(looked(host, millis, 100), count, "{millis}");
         }
-        assert_eq!(looked(b, 28, 100), 15);
-        assert_eq!(looked(b, 29, 100), 16);
+        for _ in 0..50 {
+            assert_eq!(looked(a, 30, 1) + looked(b, 30, 1), 2);
+        }
     }
 }

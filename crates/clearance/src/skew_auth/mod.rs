@@ -39,7 +39,7 @@
 //! A lifetime is counted on the local monotonic clock from the moment the token was *asked for*, so a wrong wall clock
 //! changes nothing. The clocks of the issuer and of each API host are followed by the `Date` of their replies, against that
 //! monotonic clock and with an error bar (a comparison and a store where it has not changed). Of the successes of one
-//! host a clone of the service looks at 16 in 10 ms, as more would tell nothing new. They are used
+//! host a clone of the service looks, after the first 16, at one in 10 ms: more would tell nothing new. They are used
 //!
 //! * to name a clock that is off by more than a minute, once, as a warning that says which one it is;
 //! * for rule 7, where it is the *refusing reply's own* date that counts;
