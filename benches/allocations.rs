@@ -26,8 +26,8 @@ fn main() -> ExitCode {
     let mut limits = Limits::read("allocations", 1.0);
     for case in Case::ALL {
         let counted = Side::ALL.map(|side| {
-            let mut prepared = Prepared::new(side, &case);
-            measure(|| prepared.run(REQUESTS)).count_total as f64 / REQUESTS as f64
+            let mut prepared = Prepared::new(side, &case, REQUESTS);
+            measure(|| prepared.run()).count_total as f64 / REQUESTS as f64
         });
         for (side, each) in Side::ALL.into_iter().zip(counted) {
             let added = each - counted[0];

@@ -8,6 +8,7 @@
 use std::process::ExitCode;
 
 use benches::{
+    bare::keep_heads,
     callgrind, figures,
     limits::{Limits, Wanted},
     load::{Case, Prepared},
@@ -23,14 +24,15 @@ fn all() -> Vec<(Side, Case)> {
 }
 
 fn prepared((side, case): (Side, Case)) -> Prepared {
-    Prepared::new(side, &case)
+    keep_heads(REQUESTS);
+    Prepared::new(side, &case, REQUESTS)
 }
 
 // Given back, so that dropping it is not counted.
 #[library_benchmark]
 #[benches::nth(iter = all(), setup = prepared)]
 fn requests(mut prepared: Prepared) -> Prepared {
-    prepared.run(REQUESTS);
+    prepared.run();
     prepared
 }
 
@@ -60,7 +62,7 @@ fn main() -> ExitCode {
     let wanted = Wanted::from_args();
     if wanted == Wanted::Test {
         for case in all() {
-            prepared(case).run(REQUESTS);
+            prepared(case).run();
         }
         return ExitCode::SUCCESS;
     }
@@ -74,7 +76,7 @@ fn main() -> ExitCode {
     // Compilers and the memory functions of the C library differ from machine to machine by some per cent.
     let mut limits = Limits::read("instructions", 1.1);
     let each = |count: u64| count as f64 / REQUESTS as f64;
-    // Of the common case for all: it is the unit, and where there are many headers it depends on what the allocator finds.
+    // Of the common case, for all: it is the unit.
     let fixed = each(counts[1]) - each(counts[0]);
     for (of_case, counts) in all()
         .chunks(Side::ALL.len())

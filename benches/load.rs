@@ -180,43 +180,59 @@ pub fn call<S: Service<Request<Body>>>(
     }
 }
 
-/// Makes so many requests and sends them, one after the other.
-type Calls = Box<dyn FnMut(usize)>;
+/// Sends requests, one after the other.
+type Calls = Box<dyn FnMut(&mut Vec<Request<Body>>)>;
 
 /// A side in a case, with its token fetched, ready to be called.
 pub struct Prepared {
     calls: Calls,
+    requests: Vec<Request<Body>>,
+    made: Box<dyn Fn() -> Request<Body>>,
     // Alive as long as the service: it was made and first called there.
     runtime: Runtime,
 }
 
 impl Prepared {
-    /// `side` over [`Bare`].
+    /// `side` over [`Bare`], and so many requests for it.
     ///
     /// # Panics
     ///
     /// If the side does not answer at once, or not with the token.
     #[must_use]
-    pub fn new(side: Side, case: &Case) -> Self {
+    pub fn new(side: Side, case: &Case, requests: usize) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .expect("a runtime");
         let calls = sides::over_bare(side, case, Loop(&runtime, *case));
-        Self { calls, runtime }
+        let case = *case;
+        let mut prepared = Self {
+            calls,
+            requests: Vec::new(),
+            made: Box::new(move || case.request()),
+            runtime,
+        };
+        prepared.refill(requests);
+        prepared
     }
 
-    /// Makes so many requests, each when the one before is answered and gone, as a client would: where hundreds are made
-    /// beforehand, freeing them depends on what else the allocator has had to free.
-    pub fn run(&mut self, requests: usize) {
+    /// Makes so many more requests.
+    pub fn refill(&mut self, requests: usize) {
+        self.requests.extend((0..requests).map(|_| (self.made)()));
+    }
+
+    /// Sends all requests, one after the other.
+    pub fn run(&mut self) {
         let _inside = self.runtime.enter();
-        (self.calls)(requests);
+        (self.calls)(&mut self.requests);
     }
 }
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared").finish_non_exhaustive()
+        f.debug_struct("Prepared")
+            .field("requests", &self.requests.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -235,14 +251,14 @@ impl Visit for Loop<'_> {
         let Self(runtime, case) = self;
         runtime.block_on(async {
             // The first one fetches, the others fill what is kept for each thread and each service.
-            for _ in 0..8 {
+            for _ in 0..32 {
                 let ready = service.ready().await.expect("ready");
                 ready.call(case.request()).await.expect("a reply");
             }
         });
         Box::new(move |requests| {
-            for _ in 0..requests {
-                let response = call(&mut service, case.request());
+            for request in requests.drain(..) {
+                let response = call(&mut service, request);
                 drop(std::hint::black_box(response.expect("a reply")));
             }
         })

@@ -78,7 +78,7 @@ pub(crate) fn times(scratch: &Path) -> String {
     };
     let cases = names([Case::COMMON, Case::BUILT]);
     let table = table(
-        "ns a request, with the service and the making of it (a time)",
+        "ns a request, with the service (a time)",
         &names(Side::ALL),
         &cases,
         of,

@@ -25,7 +25,7 @@ The times have it in them.\n\
 * Instructions are not time: caches, branches and locks are in the times alone, and those come from a machine that others use too.\n\
 * Counts depend on the compiler and on the versions of `http`, `tower-http` and `tokio` as named above. The gate compares ratios, \
 with 10 % of slack.\n\
-* The service behind the layers answers at once and is not inlined; making and dropping a request is counted on all sides, so it is not in what is *net*. With 20 fields the allocator finds another order of free pieces on each side, which is worth up to 200 instructions.\n\
+* The service behind the layers answers at once and is not inlined; requests are made beforehand. Dropping them is counted, but for freeing the map of the fields, which may make the allocator tidy up.\n\
 * Over the wire, the number of polls depends on what has arrived: the spread of the rounds is told beside it.\n\
 * Loopback has no TLS and no distance: over a real network all of this is a smaller part of the whole.\n";
 
