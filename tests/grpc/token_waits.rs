@@ -1,0 +1,95 @@
+//! A call with a deadline that needs a token: how long does it wait, and what is sent or told when that is over?
+
+use std::{future::Future, time::Duration};
+
+use clearance::{RefusalReason, Retry401Layer, SkewAuthLayer, TokenError};
+use clearance_test::{ScriptedSource, Step};
+use tokio::time::Instant;
+use tower::{Layer, ServiceBuilder, ServiceExt};
+
+use crate::{
+    around, call, code, messages, status,
+    support::{Api, SECOND},
+    timeouts,
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_no_longer_for_a_token_than_for_its_reply() {
+    let source = ScriptedSource::script([Step::Fresh.after(3 * SECOND)]);
+    let api = Api::new(|_, _| messages());
+    let stack = SkewAuthLayer::new(source.clone()).layer(api.service());
+    let start = Instant::now();
+    let (short, long) = tokio::join!(
+        stack.clone().oneshot(call(Some("1S"))),
+        stack.clone().oneshot(call(Some("10S")))
+    );
+    let error = short.unwrap_err();
+    assert!(
+        error
+            .downcast_ref::<TokenError>()
+            .unwrap()
+            .to_string()
+            .contains("grpc-timeout"),
+        "{error}"
+    );
+    long.unwrap();
+    assert!(around(start.elapsed(), 3020), "{:?}", start.elapsed());
+    let told = timeouts(&api);
+    assert!(told.len() == 1 && around(told[0], 7_000), "{told:?}");
+    assert_eq!(source.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_call_waits_no_longer_for_another_token_than_for_its_reply() {
+    let api = Api::new(|seen, _| match seen.token.as_str() {
+        "token-1" => status(16),
+        _ => messages(),
+    });
+    let source = ScriptedSource::script([Step::Fresh, Step::Fresh.after(3 * SECOND)]);
+    let stack = ServiceBuilder::new()
+        .layer(Retry401Layer::new())
+        .layer(SkewAuthLayer::new(source.clone()))
+        .service(api.service());
+    let start = Instant::now();
+    let (short, long) = tokio::join!(
+        stack.clone().oneshot(call(Some("1S"))),
+        stack.clone().oneshot(call(Some("10S")))
+    );
+    let short = short.unwrap();
+    assert_eq!(code(&short), "16");
+    assert!(matches!(
+        short.extensions().get(),
+        Some(RefusalReason::Undecided)
+    ));
+    assert_eq!(code(&long.unwrap()), "");
+    assert!(around(start.elapsed(), 3040), "{:?}", start.elapsed());
+    let told = timeouts(&api);
+    assert!(told.len() == 3 && around(told[2], 7_000), "{told:?}");
+}
+
+/// The issuer hangs, and the token has a while to live.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_still_lives_is_sent_before_nobody_waits_for_the_reply() {
+    let source =
+        ScriptedSource::script([Step::Fresh, Step::Hang]).with_lifetime(Duration::from_secs(100));
+    let api = Api::new(|_, _| messages());
+    let stack = SkewAuthLayer::new(source).layer(api.service());
+    stack.clone().oneshot(call(Some("3S"))).await.unwrap();
+    // Within the hard margin of ten seconds.
+    tokio::time::sleep(91 * SECOND).await;
+    let start = Instant::now();
+    stack.oneshot(call(Some("3S"))).await.unwrap();
+    assert!(around(start.elapsed(), 1_520), "{:?}", start.elapsed());
+}
+
+#[test]
+fn outside_a_runtime_a_call_that_has_to_wait_is_an_error() {
+    let api = Api::new(|_, _| messages());
+    let stack = SkewAuthLayer::new(ScriptedSource::counting()).layer(api.service());
+    let mut call = Box::pin(stack.oneshot(call(Some("3S"))));
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(Err(error)) = call.as_mut().poll(&mut cx) else {
+        panic!("no error");
+    };
+    assert!(error.to_string().contains("runtime"), "{error}");
+}
