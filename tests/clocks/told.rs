@@ -1,0 +1,71 @@
+//! What people are told of a clock that is off, and that none is blamed where the machine slept.
+
+use std::{sync::atomic::Ordering::Relaxed, time::SystemTime};
+
+use clearance::SkewAuthLayer;
+use clearance_test::{TokioWallClock, sim::Genesys};
+
+use crate::{
+    Body, all_three, hammer,
+    issuer::{ISSUER, dated, in_step, issuer_now, stamped},
+    logged::Logged,
+    piped,
+    support::{Api, MINUTE, SECOND, calls_at},
+};
+
+#[tokio::test(start_paused = true)]
+async fn people_are_told_once_and_which_clock_it_is() {
+    for (issuer, api, expected) in [
+        (300.0, 300.0, "the local clock is slow"),
+        (0.0, 300.0, "the clock of http://localhost:2 is off"),
+    ] {
+        let log = Logged::begin();
+        let start = SystemTime::now();
+        let platform = Genesys::builder()
+            .starting_at(start)
+            .issuer_ahead(issuer)
+            .api_ahead(api)
+            .edge_ahead(api);
+        let platform = platform.no_rate_limit().build();
+        let wall = TokioWallClock::starting_at(start);
+        let stack = all_three(
+            SkewAuthLayer::new(piped(&platform)).wall_clock(wall),
+            platform.client::<Body>(),
+        );
+        let url = format!("{}/api/v2/users?pageSize=1", platform.api_url());
+        hammer(4, SECOND, MINUTE, &url, &stack).await;
+        let said = warnings(&log);
+        assert_eq!(said.len(), 1, "{said:#?}");
+        assert!(said[0].contains(expected), "{said:?}");
+    }
+}
+
+fn warnings(log: &Logged) -> Vec<String> {
+    let text = log.text();
+    let warnings = text.lines().filter(|line| line.contains("WARN"));
+    warnings.map(str::to_owned).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_slept_blames_no_clock_and_knows_the_time() {
+    let log = Logged::begin();
+    let (minted, source) = stamped(Some(86_400 * SECOND), 86_400 * SECOND);
+    let api = Api::new(|_, _| dated(0));
+    let (auth, stack) = in_step(source, &api);
+    calls_at(2, MINUTE, &stack).await;
+    // It sleeps for an hour, which is less than the token has left. All clocks but the monotonic one go on.
+    ISSUER.with(|clock| clock.step(3600.0));
+    assert!(
+        auth.status().issuer_skew.is_none(),
+        "what was known no longer holds"
+    );
+    let calls = calls_at(2, MINUTE, &stack).await;
+    assert!(calls.iter().all(|call| call.status() == Some(200)));
+    assert_eq!(minted.load(Relaxed), 1);
+    assert_eq!(warnings(&log), Vec::<String>::new());
+    let shown = auth.clock().now_at("https://api.example.com").unwrap();
+    let off = shown
+        .duration_since(issuer_now())
+        .unwrap_or_else(|early| early.duration());
+    assert!(off <= SECOND, "{off:?}");
+}
