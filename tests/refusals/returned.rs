@@ -1,0 +1,109 @@
+//! A refusal that no token cures: what does the caller get, when, and what does it cost?
+
+use std::time::Duration;
+
+use clearance::{RefusalReason, TokenRefused};
+use clearance_test::{ScriptedSource, Step};
+use http::StatusCode;
+use tokio::time::sleep;
+use tower::ServiceExt;
+
+use crate::support::{Api, Good, MINUTE, SECOND, Verdict, calls_at, get, stack};
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refuses_everything_costs_few_tokens() {
+    let source = ScriptedSource::counting().with_delay(SECOND / 10);
+    let api = Api::new(|_, _| Verdict::from(401).with("x-original", "yes"));
+    let (_, stack) = stack(source.clone(), api.service());
+    let in_four_seconds = {
+        let source = source.clone();
+        tokio::spawn(async move {
+            sleep(4 * SECOND).await;
+            source.fetches()
+        })
+    };
+    let calls = calls_at(128, MINUTE, &stack).await;
+    let early = in_four_seconds.await.unwrap();
+    assert!(early <= 5, "{early} token requests in 4 s");
+    assert!(
+        source.fetches() <= 8,
+        "{} token requests in a minute",
+        source.fetches()
+    );
+    for call in &calls {
+        let response = call.result.as_ref().unwrap();
+        assert_eq!(response.status(), 401);
+        assert_eq!(response.headers()["x-original"], "yes");
+        // At first it may be that the server only runs behind, and the token ripens.
+        let patience = if call.began < MINUTE / 2 {
+            6 * SECOND
+        } else {
+            SECOND / 2
+        };
+        assert!(call.took < patience, "{call:?}");
+    }
+    // Each call at most once more, and nearly none of them.
+    assert!(
+        api.seen().len() < calls.len() + 40,
+        "{} sends for {} calls",
+        api.seen().len(),
+        calls.len()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_scope_is_returned_with_the_reason_and_costs_no_token() {
+    let challenge = "Bearer realm=\"x\", error=\"insufficient_scope\", scope=\"users:write\"";
+    let source = ScriptedSource::counting();
+    let api = Api::new(move |_, _| Verdict::from(401).with("www-authenticate", challenge));
+    let (_, stack) = stack(source.clone(), api.service());
+    let response = stack.oneshot(get()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert!(matches!(
+        response.extensions().get(),
+        Some(RefusalReason::InsufficientScope)
+    ));
+    assert_eq!((source.fetches(), api.seen().len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_no_other_token_is_to_be_had_the_original_401_comes_back_with_the_reason() {
+    let denied = clearance::TokenError::denied("client disabled");
+    let source = ScriptedSource::script([Step::token("t0k3n"), Step::Fail(denied)]);
+    let good = Good::default();
+    good.only("t0k3n");
+    let rule = good.clone();
+    let api =
+        Api::new(move |seen, _| Verdict::from(rule.status(&seen.token)).with("x-original", "yes"));
+    let (_, stack) = stack(source.clone(), api.service());
+    stack.clone().oneshot(get()).await.unwrap();
+    good.only("none");
+    let response = stack.clone().oneshot(get()).await.unwrap();
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.headers()["x-original"], "yes");
+    let reason = response
+        .extensions()
+        .get::<RefusalReason>()
+        .unwrap()
+        .to_string();
+    assert!(reason.contains("client disabled"), "{reason}");
+    assert!(response.extensions().get::<TokenRefused>().is_some());
+    assert_eq!((source.fetches(), api.seen().len()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_call_waits_half_a_minute_at_most() {
+    let source = ScriptedSource::script([Step::token("t0k3n"), Step::Hang]);
+    let good = Good::default();
+    good.only("t0k3n");
+    let rule = good.clone();
+    let (_, stack) = stack(
+        source,
+        Api::new(move |seen, _| rule.status(&seen.token)).service(),
+    );
+    stack.clone().oneshot(get()).await.unwrap();
+    good.only("none");
+    let start = tokio::time::Instant::now();
+    assert_eq!(stack.oneshot(get()).await.unwrap().status(), 401);
+    assert!(start.elapsed() < Duration::from_secs(31));
+}

@@ -1,0 +1,84 @@
+//! A token that was good and is revoked: one refresh for all, however many calls are refused and however late.
+
+use clearance_test::ScriptedSource;
+use tokio::time::sleep;
+use tower::ServiceExt;
+
+use crate::support::{Api, Good, SECOND, calls_at, get, stack};
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_tasks_refused_for_one_token_make_one_refresh() {
+    let source = ScriptedSource::counting().with_delay(SECOND / 10);
+    let good = Good::default();
+    good.only("token-1");
+    let rule = good.clone();
+    let api = Api::new(move |seen, _| rule.status(&seen.token));
+    let (auth, stack) = stack(source.clone(), api.service());
+    stack.clone().oneshot(get()).await.unwrap();
+
+    // A call that is on its way for long, with the old token, when it is revoked.
+    good.only("token-2");
+    let tasks: Vec<_> = (0..1000)
+        .map(|_| tokio::spawn(stack.clone().oneshot(get())))
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap().unwrap().status(), 200);
+    }
+    assert_eq!(source.fetches(), 2);
+    assert_eq!(auth.status().refreshes.refused, 1);
+    assert_eq!(auth.status().refusals, 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_refusal_of_the_old_token_refuses_nothing() {
+    let source = ScriptedSource::counting();
+    let good = Good::default();
+    good.only("token-1");
+    let rule = good.clone();
+    let slow = Api::slow(4 * SECOND, {
+        let rule = rule.clone();
+        move |seen, _| rule.status(&seen.token)
+    });
+    let fast = Api::new(move |seen, _| rule.status(&seen.token));
+    let auth = clearance::SkewAuthLayer::new(source.clone());
+    let retry = clearance::Retry401Layer::new();
+    let client = |api: &Api| {
+        tower::ServiceBuilder::new()
+            .layer(retry)
+            .layer(auth.clone())
+            .service(api.service())
+    };
+    client(&fast).oneshot(get()).await.unwrap();
+
+    let late = tokio::spawn(client(&slow).oneshot(get()));
+    sleep(SECOND).await;
+    good.only("token-2");
+    assert_eq!(client(&fast).oneshot(get()).await.unwrap().status(), 200);
+    assert_eq!(source.fetches(), 2);
+    assert_eq!(
+        late.await.unwrap().unwrap().status(),
+        200,
+        "it was replayed with the token that is there"
+    );
+    assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_revocations_two_seconds_apart_lose_no_call() {
+    let source = ScriptedSource::counting().with_delay(SECOND / 5);
+    let good = Good::default();
+    good.only("token-1");
+    let rule = good.clone();
+    let api = Api::new(move |seen, _| rule.status(&seen.token));
+    let (_, stack) = stack(source.clone(), api.service());
+    stack.clone().oneshot(get()).await.unwrap();
+    tokio::spawn(async move {
+        sleep(2 * SECOND).await;
+        good.only("token-2");
+        sleep(2 * SECOND).await;
+        good.only("token-3");
+    });
+    let calls = calls_at(128, 6 * SECOND, &stack).await;
+    assert!(calls.iter().all(|call| call.status() == Some(200)));
+    assert_eq!(source.fetches(), 3);
+}
