@@ -6,7 +6,7 @@
 //! ```
 //!
 //! It talks to a simulated platform on loopback sockets, so the TLS half is built and not used; over `https` nothing else
-//! changes. `tests/hyper_stack.rs` runs the same stack over TLS, with HTTP/1.1 and h2 and a private authority.
+//! changes. `tests/hyper_stack` runs the same stack over TLS, with HTTP/1.1 and h2 and a private authority.
 
 use std::{error::Error, sync::Arc};
 
