@@ -1,6 +1,9 @@
 //! An issuer and an API behind one socket that do their worst, by dice that can be cast again.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+mod api;
+mod issuer;
+
 use std::{
     collections::VecDeque,
     io,
@@ -14,8 +17,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use http::{Request, Response, header::AUTHORIZATION};
-use http_body_util::BodyExt;
+use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -24,13 +26,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{
-    ending::Ending,
-    ledger::{Ledger, SEND, Verdict},
-};
-
-/// So many requests in so long.
-const LIMIT: (u32, Duration) = (100, Duration::from_millis(250));
+use crate::{ending::Ending, ledger::Ledger};
 
 pub(crate) struct Rough {
     pub(crate) ledger: Arc<Ledger>,
@@ -57,18 +53,6 @@ pub(crate) struct Counts {
     pub(crate) limited: AtomicU64,
     pub(crate) busy: AtomicU64,
     pub(crate) resets: AtomicU64,
-}
-
-/// What goes wrong with a request.
-#[derive(Clone, Copy)]
-enum Trouble {
-    None,
-    ResetBefore,
-    ResetAfter,
-    CutBody,
-    Busy,
-    Error,
-    Slow,
 }
 
 impl Rough {
@@ -148,145 +132,6 @@ impl Rough {
             "/token" => self.token().await,
             _ => self.api(request).await,
         }
-    }
-
-    async fn token(&self) -> io::Result<Response<Ending>> {
-        let number = self.counts.token_requests.fetch_add(1, SeqCst);
-        let (trouble, lifetime, latency) = {
-            let mut dice = self.dice();
-            (dice.u8(..100), dice.u8(4..20), dice.u64(..30))
-        };
-        sleep(Duration::from_millis(latency)).await;
-        let status = |status| Response::builder().status(status);
-        let response = match trouble {
-            0..4 => return Err(io::Error::other("reset")),
-            4..8 => status(500).body(Ending::whole("oops")),
-            8..11 => status(200).body(Ending::whole("<html>Sign in</html>")),
-            11..14 => status(429)
-                .header("retry-after", "0.2")
-                .body(Ending::whole("")),
-            _ => {
-                let token = format!("token-{number}");
-                let answer = format!(
-                    r#"{{"access_token": "{token}", "token_type": "bearer", "expires_in": {lifetime}}}"#
-                );
-                let mut tokens = self.tokens.lock().unwrap();
-                tokens.push_back(token);
-                if tokens.len() > 4 {
-                    tokens.pop_front();
-                }
-                status(200).body(Ending::whole(answer))
-            }
-        };
-        Ok(response.unwrap())
-    }
-
-    async fn api(&self, request: Request<Incoming>) -> io::Result<Response<Ending>> {
-        let (head, body) = request.into_parts();
-        let headers = &head.headers;
-        self.ledger.arrived(headers);
-        let body = body.collect().await;
-        let ended = |verdict| self.ledger.ended(headers, verdict);
-        let reset = || {
-            self.counts.resets.fetch_add(1, SeqCst);
-            ended(Verdict::Reset);
-            Err(io::Error::other("reset"))
-        };
-        if body.is_err() {
-            // Its caller gave up.
-            return reset();
-        }
-        let (trouble, latency, padding) = self.cast();
-        sleep(latency).await;
-        let reply = |status: u16, text: String| {
-            ended(Verdict::Answered(status));
-            let reply = Response::builder().status(status);
-            (reply, Ending::whole(text))
-        };
-        let refuse = |status, wait: Duration| {
-            let (reply, body) = reply(status, "x".repeat(padding));
-            let wait = format!("{:.3}", wait.as_secs_f64());
-            Ok(reply.header("retry-after", wait).body(body).unwrap())
-        };
-        let unauthorised = || {
-            self.counts.unauthorised.fetch_add(1, SeqCst);
-            let (reply, body) = reply(401, "x".repeat(padding));
-            Ok(reply.body(body).unwrap())
-        };
-        let sent = headers
-            .get(AUTHORIZATION)
-            .and_then(|it| it.to_str().ok()?.strip_prefix("Bearer "));
-        let sent = sent.expect("every request has a token").to_owned();
-        if !self.tokens.lock().unwrap().contains(&sent) {
-            return unauthorised();
-        }
-        if let Err(wait) = self.admit() {
-            self.counts.limited.fetch_add(1, SeqCst);
-            return refuse(429, wait);
-        }
-        match trouble {
-            Trouble::ResetBefore => return reset(),
-            Trouble::Busy => {
-                self.counts.busy.fetch_add(1, SeqCst);
-                return refuse(503, Duration::from_millis(50));
-            }
-            Trouble::Slow => sleep(Duration::from_millis(300)).await,
-            _ => {}
-        }
-        self.ledger.executed(headers);
-        if self.revokes_late.swap(false, SeqCst) {
-            self.tokens.lock().unwrap().clear();
-            return unauthorised();
-        }
-        if self.limits_late.swap(false, SeqCst) {
-            self.counts.limited.fetch_add(1, SeqCst);
-            return refuse(429, Duration::from_millis(20));
-        }
-        let number = headers[&SEND].to_str().unwrap();
-        let text = format!("{number} {}", "x".repeat(padding));
-        match trouble {
-            Trouble::ResetAfter => reset(),
-            Trouble::CutBody => {
-                ended(Verdict::CutShort(200));
-                Ok(Response::new(Ending::cut(text)))
-            }
-            Trouble::Error => {
-                let (reply, body) = reply(500, text);
-                Ok(reply.body(body).unwrap())
-            }
-            _ => {
-                let (reply, body) = reply(200, text);
-                Ok(reply.body(body).unwrap())
-            }
-        }
-    }
-
-    fn cast(&self) -> (Trouble, Duration, usize) {
-        let mut dice = self.dice();
-        let trouble = match dice.u16(..1000) {
-            0..4 => Trouble::ResetBefore,
-            4..8 => Trouble::ResetAfter,
-            8..12 => Trouble::CutBody,
-            12..18 => Trouble::Busy,
-            18..24 => Trouble::Error,
-            24..28 => Trouble::Slow,
-            _ => Trouble::None,
-        };
-        let latency = Duration::from_millis(dice.u64(..20));
-        (trouble, latency, dice.usize(..4096))
-    }
-
-    /// Whether a request is within the limit, or for how long none is.
-    fn admit(&self) -> Result<(), Duration> {
-        let (most, length) = LIMIT;
-        let (begun, used) = &mut *self.window.lock().unwrap();
-        let now = Instant::now();
-        if begun.is_none_or(|begun| now >= begun + length) {
-            (*begun, *used) = (Some(now), 0);
-        }
-        *used += 1;
-        let left = || begun.map_or(length, |begun| begun + length - now);
-        if *used > most { Err(left()) } else { Ok(()) }
     }
 
     fn dice(&self) -> MutexGuard<'_, Rng> {
