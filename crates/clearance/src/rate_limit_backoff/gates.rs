@@ -89,7 +89,10 @@ impl Gates {
         if let Some(gate) = keys.gates.get(key) {
             return Arc::clone(gate);
         }
-        keys.forget(now, FORGET_AFTER);
+        let whole = self
+            .quota
+            .map_or(Duration::ZERO, |quota| quota.whole_after());
+        keys.forget(now, FORGET_AFTER.max(whole));
         // To forget a quota in use would be to allow it twice.
         if keys.gates.len() >= MOST_KEYS && self.quota.is_none() {
             keys.forget(now, Duration::ZERO);

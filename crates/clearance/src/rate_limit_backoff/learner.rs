@@ -44,9 +44,10 @@ const WINDOW: f64 = 2.0;
 #[derive(Debug)]
 pub(super) struct Learner {
     rate: f64,
-    /// A limit that is known, and one that the server told.
+    /// A limit that is known, one that the server told, and what it said is left until then.
     most: f64,
     told: f64,
+    rest: Option<(f64, Instant)>,
     /// The rate that was refused last.
     refused: f64,
     knows: Knows,
@@ -83,6 +84,7 @@ impl Learner {
             rate: most.unwrap_or(START),
             most: most.unwrap_or(TOP),
             told: TOP,
+            rest: None,
             refused: 0.0,
             knows,
             hold: 0.0,
@@ -95,8 +97,9 @@ impl Learner {
 
     pub(super) fn speed(&self) -> Speed {
         let rising = self.knows == Knows::Nothing;
+        let rest = self.rest.map_or(TOP, |(rate, _)| rate);
         Speed {
-            rate: self.rate.min(self.told),
+            rate: self.rate.min(self.told).min(rest),
             growth: if rising { RISE } else { 1.0 },
         }
     }
@@ -113,6 +116,11 @@ impl Learner {
             self.knows = Knows::Roughly;
             self.rate = self.told.min(self.most);
         }
+    }
+
+    /// So many are left until then. It says nothing of the time after.
+    pub(super) fn told_of_the_rest(&mut self, rate: f64, until: Instant) {
+        self.rest = Some((rate.clamp(BOTTOM, TOP), until));
     }
 
     /// Calls leave from now on.
@@ -135,6 +143,7 @@ impl Learner {
 
     /// A call left. More is tried only while others are `held`.
     pub(super) fn left(&mut self, now: Instant, held: bool) {
+        self.rest = self.rest.filter(|(_, until)| now < *until);
         let before = self.left.replace(now).unwrap_or(now);
         if !held {
             return;
@@ -194,7 +203,7 @@ impl Learner {
         let steady = self.knows != Knows::Nothing && rate > 0.8 * self.refused;
         self.refused = self.rate;
         // After the pause one is allowed, or it would have been longer.
-        let bottom = pause.max(0.001).recip().clamp(BOTTOM, self.most);
+        let bottom = pause.max(0.001).recip().max(BOTTOM).min(self.most);
         self.rate = rate.max(bottom).min(self.most);
         self.pause = pause.clamp(1.0, 60.0);
         let first = FIRST_HOLD * self.pause;

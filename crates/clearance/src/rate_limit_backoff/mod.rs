@@ -54,7 +54,8 @@
 //!    while calls are held; that is refused in time, and then 5 % less are kept for longer, up to 30 s.
 //!    Nothing but 429s, their `Retry-After` and the calls that got through is needed for that; the `RateLimit` and
 //!    `RateLimit-Policy` fields (draft-ietf-httpapi-ratelimit-headers) of replies that arrive while a limit is in sight
-//!    are kept to as well. A limit that was not felt for five minutes is forgotten. One that is known from the start is
+//!    are kept to as well, as far as they are about requests in a minute at most: a day's quota is not spread over the
+//!    day. A limit that was not felt for five minutes is forgotten. One that is known from the start is
 //!    given by [`quota`](RateLimitBackoffLayer::quota). A refused call keeps its place, unless nothing has got through
 //!    since the last pause: then another one is the next to try.
 //! 6. **The gate is looked at last**, after the inner service is ready and in the moment of sending. Where a pause

@@ -28,8 +28,6 @@ const LAST_STEP: Duration = Duration::from_secs(60);
 const FORGET_AFTER: Duration = Duration::from_secs(300);
 /// How long a call waits at most before it looks whether its turn comes too late for it by now.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// The longest pause that is made of a hint.
-const LONGEST_HINT: Duration = Duration::from_secs(60);
 
 /// One key's limit, and the line of calls it holds.
 #[derive(Debug)]
@@ -266,7 +264,8 @@ impl Pause {
         self.touch(now);
         self.felt = Some(until);
         if running != Some(until) {
-            self.hold(until);
+            // Only of a limit that is known does a refused call count as one that was sent.
+            self.hold(until, self.quota.is_some());
             self.learner.resumes(until);
         }
         until
@@ -280,20 +279,25 @@ impl Pause {
         if let Some(rate) = hint.rate {
             self.learner.told(rate);
         }
-        let Some(wait) = hint.empty_for.filter(|wait| *wait <= LONGEST_HINT) else {
+        if let Some((rate, time)) = hint.rest {
+            self.learner.told_of_the_rest(rate, later(now, time));
+        }
+        let Some(wait) = hint.empty_for else {
             return;
         };
         let until = later(now, with_drift(wait));
         if until > limit.until {
             self.felt = Some(until);
-            self.hold(until);
+            self.hold(until, true);
         }
     }
 
-    /// Nothing leaves before `until`.
-    fn hold(&mut self, until: Instant) {
+    /// Nothing leaves before `until`, nor before its turn so far if that is kept.
+    fn hold(&mut self, until: Instant, keeps_turn: bool) {
         let at_once = self.quota.map_or(1, |quota| quota.at_once());
-        let pace = Pace::beginning(until, self.learner.speed(), at_once);
+        let turn = self.limit.as_ref().filter(|_| keeps_turn);
+        let from = turn.map_or(until, |limit| limit.pace.due(0).max(until));
+        let pace = Pace::beginning(from, self.learner.speed(), at_once);
         self.limit = Some(Limit { until, pace });
     }
 

@@ -12,9 +12,11 @@ const USED: f64 = 0.985;
 /// use std::time::Duration;
 /// use clearance::rate_limit_backoff::Quota;
 ///
-/// // 300 a minute, of which 10 may come at once.
-/// let quota = Quota::new(300, Duration::from_secs(60)).burst(10);
-/// # let _ = quota;
+/// // 300 in any minute.
+/// let window = Quota::new(300, Duration::from_secs(60));
+/// // A bucket that holds 10 and is filled with 40 a second.
+/// let bucket = Quota::new(40, Duration::from_secs(1)).burst(10);
+/// # let _ = (window, bucket);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[must_use]
@@ -24,8 +26,8 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// `calls` in any time as long as `per`, spread evenly: no two at once. 0 calls count as 1, and no time as a
-    /// nanosecond.
+    /// `calls` in any time as long as `per`, spread evenly, as far as timers are fine enough: to about 10 ms. 0 calls
+    /// count as 1, and no time as a nanosecond.
     pub fn new(calls: u32, per: Duration) -> Self {
         let per = per.max(Duration::from_nanos(1));
         Self {
@@ -34,7 +36,8 @@ impl Quota {
         }
     }
 
-    /// So many calls may leave at once after a lull (1). One is kept back, for calls that overtake each other.
+    /// For a bucket: after a lull so many calls may leave at once (1), and the rate comes on top. What is counted in windows
+    /// of time wants none. One is kept back, for calls that overtake each other.
     pub fn burst(mut self, calls: u32) -> Self {
         self.burst = calls;
         self
@@ -47,5 +50,11 @@ impl Quota {
 
     pub(super) fn at_once(&self) -> u32 {
         self.burst.saturating_sub(1).max(1)
+    }
+
+    /// After so long without a call it is as if there had been none.
+    pub(super) fn whole_after(&self) -> Duration {
+        let seconds = f64::from(self.at_once()) / self.rate();
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 }

@@ -1,5 +1,6 @@
 //! The layer as its callers see it, on paused time.
 
+mod answering;
 mod bounds;
 mod budgets;
 mod dropped;
@@ -10,7 +11,9 @@ mod keys;
 mod learned;
 #[allow(unreachable_pub, reason = "the benchmark uses this file too")]
 mod limiter;
+mod quotas;
 mod refusals;
+mod told;
 mod waited_out;
 
 use std::{
@@ -30,6 +33,7 @@ use http_body_util::Full;
 use tokio::time::{Instant, sleep};
 use tower::{Service, ServiceExt};
 
+use self::answering::Answering;
 use super::*;
 
 type Body = Full<Bytes>;

@@ -42,6 +42,7 @@ fn hints_are_kept_to_while_a_limit_is_in_sight() {
     let mut bench = Bench::new();
     let hint = Hint {
         rate: Some(2.0),
+        rest: None,
         empty_for: Some(5 * SECOND),
     };
     bench.pause.hinted(bench.now, hint);
@@ -55,10 +56,4 @@ fn hints_are_kept_to_while_a_limit_is_in_sight() {
         (5.0..5.1).contains(&first) && (6.9..7.1).contains(&last),
         "{left:?}"
     );
-    let daily = Hint {
-        rate: None,
-        empty_for: Some(3600 * SECOND),
-    };
-    bench.pause.hinted(bench.now, daily);
-    assert_eq!(bench.pause.until(bench.now), None);
 }
