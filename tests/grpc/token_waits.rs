@@ -82,6 +82,23 @@ async fn a_token_that_still_lives_is_sent_before_nobody_waits_for_the_reply() {
     assert!(around(start.elapsed(), 1_520), "{:?}", start.elapsed());
 }
 
+/// The token was refused and its successor does not come: it is the one there is.
+#[tokio::test(start_paused = true)]
+async fn a_call_is_held_for_half_of_its_own_time_where_it_could_be_sent() {
+    let source = ScriptedSource::script([Step::Fresh, Step::Hang]);
+    let api = Api::new(|_, before| if before == 0 { status(16) } else { status(0) });
+    let stack = SkewAuthLayer::new(source).layer(api.service());
+    stack.clone().oneshot(call(None)).await.unwrap();
+    let start = Instant::now();
+    let reply = stack.oneshot(call(Some("4S"))).await.unwrap();
+    assert!(
+        code(&reply) == "0" && around(start.elapsed(), 2_020),
+        "{:?}",
+        start.elapsed()
+    );
+    assert!(api.seen().iter().all(|seen| seen.token == "token-1"));
+}
+
 #[test]
 fn outside_a_runtime_a_call_that_has_to_wait_is_an_error() {
     let api = Api::new(|_, _| messages());

@@ -1,10 +1,14 @@
 //! A token that was good and is revoked: one refresh for all, however many calls are refused and however late.
 
-use clearance_test::ScriptedSource;
-use tokio::time::sleep;
-use tower::ServiceExt;
+use std::{convert::Infallible, time::SystemTime};
 
-use crate::support::{Api, Good, SECOND, calls_at, get, stack};
+use clearance::Token;
+use clearance_test::{ScriptedSource, Step};
+use http::{Request, Response};
+use tokio::time::{Instant, sleep};
+use tower::{ServiceExt, service_fn};
+
+use crate::support::{Api, Body, Good, SECOND, calls_at, get, stack};
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_tasks_refused_for_one_token_make_one_refresh() {
@@ -81,4 +85,45 @@ async fn two_revocations_two_seconds_apart_lose_no_call() {
     let calls = calls_at(128, 6 * SECOND, &stack).await;
     assert!(calls.iter().all(|call| call.status() == Some(200)));
     assert_eq!(source.fetches(), 3);
+}
+
+/// To the API a token is from the future for three seconds, and one route is slow to say so.
+#[tokio::test(start_paused = true)]
+async fn a_late_refusal_of_a_token_that_has_ripened_since_costs_no_token() {
+    let (epoch, begun) = (SystemTime::now(), Instant::now());
+    let minted = ScriptedSource::script([Step::Made(
+        Token::bearer("token-1")
+            .unwrap()
+            .with_lifetime(3600 * SECOND)
+            .with_issued_at(epoch),
+    )]);
+    let api = service_fn(move |request: Request<Body>| {
+        let now = begun.elapsed();
+        let is_slow = request.uri().path() == "/slow";
+        async move {
+            if is_slow {
+                sleep(8 * SECOND).await;
+            }
+            let reply = Response::builder().status(if now >= 3 * SECOND { 200 } else { 401 });
+            let date = httpdate::fmt_http_date(epoch + now - 3 * SECOND);
+            Ok::<_, Infallible>(reply.header("date", date).body(Body::default()).unwrap())
+        }
+    });
+    let (_, stack) = stack(minted.clone(), api);
+    let call = |path: &str| {
+        let request = Request::get(format!("https://api.example.com{path}"));
+        stack
+            .clone()
+            .oneshot(request.body(Body::default()).unwrap())
+    };
+    let slow = tokio::spawn(call("/slow"));
+    let mut held = Vec::new();
+    while begun.elapsed() < 20 * SECOND {
+        let before = Instant::now();
+        assert_eq!(call("/").await.unwrap().status(), 200);
+        held.extend(Some(before.elapsed()).filter(|took| *took > SECOND / 10));
+        sleep(SECOND / 2).await;
+    }
+    assert_eq!(slow.await.unwrap().unwrap().status(), 200);
+    assert_eq!((minted.fetches(), held.len()), (1, 1), "{held:?}");
 }

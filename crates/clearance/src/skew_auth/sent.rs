@@ -161,6 +161,7 @@ impl OnItsWay {
                 let refused = self.shared.refused(Refusal {
                     id,
                     by: self.slot,
+                    sent: self.at,
                     on_trial,
                     challenge: challenge::read(headers),
                     date: date_of(headers),

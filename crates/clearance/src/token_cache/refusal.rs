@@ -29,6 +29,8 @@ pub(crate) struct Refusal {
     /// Of the token that was refused.
     pub(crate) id: u64,
     pub(crate) by: OriginSlot,
+    /// When its request was sent.
+    pub(crate) sent: Instant,
     pub(crate) on_trial: bool,
     pub(crate) challenge: Challenge,
     /// The reply's own `Date`.
@@ -58,6 +60,9 @@ impl TokenCache {
             return Refused::Final(RefusalReason::RefusedAgain);
         };
         let accepted = current.was_accepted(refusal.by);
+        if refusal.id == current.id && self.has_ripened_since(&refusal) {
+            return Refused::Replay;
+        }
         let was_known = refusal
             .route
             .is_some_and(|route| self.routes.is_known(route));
@@ -69,11 +74,11 @@ impl TokenCache {
                 return Refused::Final(RefusalReason::RouteRefuses);
             }
             let refused = self.trial_refused(now, refusal.challenge);
-            return self.explained(refused);
+            return self.explained(refused, refusal.by);
         }
         if refusal.id > current.id {
             // A token that was tried and given up, or is not in use yet.
-            return self.explained(Refused::Final(RefusalReason::RefusedAgain));
+            return self.explained(Refused::Final(RefusalReason::RefusedAgain), refusal.by);
         }
         if refusal.id < current.id {
             let cured = self.trial.is_none() && self.verdict.is_none();
@@ -110,6 +115,14 @@ impl TokenCache {
         self.condemn(now, &refusal, accepted)
     }
 
+    /// Whether the token was too young when this request was sent, and the reply took longer than it took to ripen.
+    fn has_ripened_since(&self, refusal: &Refusal) -> bool {
+        let (id, by) = (refusal.id, refusal.by);
+        self.ripened.is_some_and(|(ripened, host, first)| {
+            (ripened, host) == (id, by) && refusal.sent < first
+        })
+    }
+
     /// The first refusal of the current token for which no clock is to blame.
     fn condemn(&mut self, now: Instant, refusal: &Refusal, accepted: bool) -> Refused {
         let verdict = if accepted {
@@ -124,7 +137,7 @@ impl TokenCache {
         }
         if verdict == Verdict::Suspect && self.next_try.is_some_and(|at| now < at) {
             self.verdict = Some(verdict);
-            return self.explained(Refused::Final(RefusalReason::RefusedAgain));
+            return self.explained(Refused::Final(RefusalReason::RefusedAgain), refusal.by);
         }
         if self.in_flight.is_none() && !self.bucket.take(now) {
             // It stays everybody's token: one route that refuses must not cost the others theirs.
@@ -153,7 +166,7 @@ impl TokenCache {
         };
         self.young_since = Some((current.id, since));
         if now + behind > since + RIPENING {
-            self.behind = Some(behind);
+            self.behind = Some((refusal.by, behind));
             return false;
         }
         let until = match self.verdict {
@@ -188,7 +201,7 @@ impl TokenCache {
             _ if !self.bucket.take(now) => Refused::Final(RefusalReason::HeldOff),
             _ => self.wait_for_refresh(now, refusal.held_since),
         };
-        self.explained(refused)
+        self.explained(refused, refusal.by)
     }
 
     fn wait_for_refresh(&mut self, now: Instant, held_since: Option<Instant>) -> Refused {
@@ -206,11 +219,22 @@ impl TokenCache {
         let Some(current) = self.current.as_ref().filter(|current| current.id == id) else {
             return;
         };
-        let doubt = self.doubted.take_if(|(doubted, _)| *doubted == id);
+        // What one host takes may still be too young for the one that refused it.
+        let is_young = matches!(self.verdict, Some(Verdict::Young { .. }));
+        if is_young
+            && self
+                .doubted
+                .is_some_and(|(doubted, host)| doubted == id && host != by)
+        {
+            current.note_accepted(by);
+            return;
+        }
+        let doubt = self.doubted.take_if(|doubted| *doubted == (id, by));
         let age = sent.saturating_duration_since(current.begun);
         if doubt == Some((id, by)) && age <= RIPENING {
             // It had to ripen: its successors will have to as well.
             self.ripening.insert(by.index(), age);
+            self.ripened = Some((id, by, sent));
         }
         current.note_accepted(by);
         self.refused_in_row = 0;

@@ -1,5 +1,6 @@
 //! What becomes of a refusal: whether its request may be sent again, and if not, why.
 
+use clearance_core::OriginSlot;
 use tokio::time::Instant;
 
 use super::{Refused, TokenCache, Waiting, refusal::Verdict, state::Cause, trial::OFFER};
@@ -19,10 +20,14 @@ impl TokenCache {
         self.catch_up(now);
         let since = *waiting.since.get_or_insert(now);
         if let Some(settlement) = self.settle_trial(now, since) {
-            return self.explain(settlement);
+            return self.explain(settlement, waiting);
         }
         match self.verdict {
             Some(Verdict::Young { until }) => return Settlement::Wait(until),
+            // The same token, for which another host spoke or an older reply: not while a better one is on its way.
+            None if self.is_current(id) && self.is_awaited(waiting) => {
+                return Settlement::Wait(now + OFFER);
+            }
             None if self
                 .current
                 .as_ref()
@@ -53,7 +58,19 @@ impl TokenCache {
                 },
             },
         };
-        self.explain(settlement)
+        self.explain(settlement, waiting)
+    }
+
+    fn is_current(&self, id: u64) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|current| current.id == id)
+    }
+
+    /// Whether the refresh that this caller waits for is still in flight.
+    fn is_awaited(&self, waiting: &Waiting) -> bool {
+        let flight = self.in_flight.zip(waiting.ticket);
+        flight.is_some_and(|(flight, ticket)| flight.ticket == ticket)
     }
 
     pub(super) fn given_up(&self) -> RefusalReason {
@@ -62,18 +79,20 @@ impl TokenCache {
     }
 
     /// Puts the clocks into the reason where they may be the reason.
-    pub(super) fn explained(&self, refused: Refused) -> Refused {
+    pub(super) fn explained(&self, refused: Refused, by: OriginSlot) -> Refused {
         match (refused, self.behind) {
-            (Refused::Final(RefusalReason::RefusedAgain), Some(behind)) => {
+            (Refused::Final(RefusalReason::RefusedAgain), Some((host, behind))) if host == by => {
                 Refused::Final(RefusalReason::TooYoung { behind })
             }
             (refused, _) => refused,
         }
     }
 
-    fn explain(&self, settlement: Settlement) -> Settlement {
+    fn explain(&self, settlement: Settlement, waiting: &Waiting) -> Settlement {
         match (settlement, self.behind) {
-            (Settlement::Ended(Err(RefusalReason::RefusedAgain)), Some(behind)) => {
+            (Settlement::Ended(Err(RefusalReason::RefusedAgain)), Some((host, behind)))
+                if waiting.refused_by == Some(host) =>
+            {
                 Settlement::Ended(Err(RefusalReason::TooYoung { behind }))
             }
             (settlement, _) => settlement,

@@ -38,12 +38,14 @@ pub(crate) struct TokenCache {
     pub(super) next: Option<Next>,
     /// The age at which a host first took a token that it had refused before, by its slot.
     pub(super) ripening: HashMap<usize, Duration>,
+    /// The token that had to ripen most lately, for whom, and when the request was sent with which it was taken.
+    pub(super) ripened: Option<(u64, OriginSlot, Instant)>,
     /// The token that was refused before it was ever accepted, most lately, and by whom.
     pub(super) doubted: Option<(u64, OriginSlot)>,
     /// Since when a token is held back for being too young.
     pub(super) young_since: Option<(u64, Instant)>,
-    /// By how much a refusing server is behind the issuer, where that is too much to wait for.
-    pub(super) behind: Option<Duration>,
+    /// By how much a refusing host is behind the issuer, where that is too much to wait for.
+    pub(super) behind: Option<(OriginSlot, Duration)>,
     pub(super) routes: Routes,
     /// When a token was refused last: routes are told apart for a while after.
     pub(super) watched_at: Option<Instant>,
@@ -114,6 +116,7 @@ impl TokenCache {
             trial: None,
             next: None,
             ripening: HashMap::new(),
+            ripened: None,
             doubted: None,
             young_since: None,
             behind: None,
@@ -144,7 +147,7 @@ impl TokenCache {
     ) -> Answer {
         self.catch_up(now);
         let since = *waiting.since.get_or_insert(now);
-        if let Some(answer) = self.ask_trial(now, since) {
+        if let Some(answer) = self.ask_trial(now, waiting) {
             return answer;
         }
         let Some(current) = self.current.clone() else {
@@ -157,11 +160,10 @@ impl TokenCache {
             Some(Verdict::Young { until }) => return Answer::Wait(until),
             Some(Verdict::Suspect) | None => {}
         }
-        if self.verdict == Some(Verdict::Suspect)
-            && self.holds_for_trial()
-            && now < since + self.patience
-        {
-            return Answer::Wait(since + self.patience);
+        let patience = waiting.last_call(since + self.patience);
+        let is_held = self.verdict == Some(Verdict::Suspect) && self.holds_for_trial();
+        if is_held && now < patience {
+            return Answer::Wait(patience);
         }
         let life = current.life;
         // In its first half a token is as good as the issuer has them: a longer wish must not renew it for each call.

@@ -9,7 +9,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Answer, CachedToken, Refused, Settlement, TokenCache, refusal::Verdict, restraint::doubling,
+    Answer, CachedToken, Refused, Settlement, TokenCache, Waiting, refusal::Verdict,
+    restraint::doubling,
 };
 use crate::{RefusalReason, challenge::Challenge};
 
@@ -73,9 +74,10 @@ impl TokenCache {
         });
     }
 
-    pub(super) fn ask_trial(&mut self, now: Instant, since: Instant) -> Option<Answer> {
+    pub(super) fn ask_trial(&mut self, now: Instant, waiting: &Waiting) -> Option<Answer> {
         let trial = self.trial.as_mut()?;
-        let patience = trial.waited_for_until(since, self.patience);
+        let since = waiting.since.unwrap_or(now);
+        let patience = waiting.last_call(trial.waited_for_until(since, self.patience));
         if now >= trial.token.life.hard {
             self.trial = None;
             return None;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clearance_core::TokenError;
+use clearance_core::{OriginSlot, TokenError};
 use tokio::time::Instant;
 
 use super::{CachedToken, Ticket};
@@ -13,6 +13,8 @@ pub(crate) struct Waiting {
     pub(super) since: Option<Instant>,
     pub(super) ticket: Option<Ticket>,
     pub(super) restarted: bool,
+    /// The host that refused the caller's token.
+    pub(super) refused_by: Option<OriginSlot>,
     deadline: Option<Instant>,
 }
 
@@ -22,6 +24,14 @@ impl Waiting {
         Self {
             deadline,
             ..Self::default()
+        }
+    }
+
+    /// After a refusal by this host.
+    pub(super) fn for_host(self, refused_by: OriginSlot) -> Self {
+        Self {
+            refused_by: Some(refused_by),
+            ..self
         }
     }
 

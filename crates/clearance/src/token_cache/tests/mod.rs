@@ -161,6 +161,8 @@ fn refusal(id: u64) -> Refusal {
     Refusal {
         id,
         by: slot(),
+        // After all that was ever accepted.
+        sent: Instant::now() + UNLIMITED,
         on_trial: false,
         challenge: Challenge::Token,
         date: None,
