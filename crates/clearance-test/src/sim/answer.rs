@@ -36,6 +36,15 @@ pub(crate) fn text(
     answer
 }
 
+/// What a login host calls an error with this status (RFC 6749 §5.2). Both platforms deny an unknown client with 400 or 401.
+pub(crate) fn oauth_error(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 | 401 => "invalid_client",
+        402..500 => "invalid_request",
+        _ => "server_error",
+    }
+}
+
 /// Whole seconds since 1970, cut off, as in the claims of a JWT.
 pub(crate) fn epoch_seconds(time: SystemTime) -> u64 {
     since_epoch(time).as_secs()

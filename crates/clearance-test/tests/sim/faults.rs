@@ -9,7 +9,7 @@ use hyper_util::client::legacy::{Client, Error};
 use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 
-use crate::support::{Reply, genesys_token, genesys_token_request, get, send};
+use crate::support::{Reply, cxone_token_request, genesys_token, genesys_token_request, get, send};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -131,6 +131,32 @@ async fn answers_that_are_no_good() {
     );
     let reply = answer_with(Fault::Status(401)).await;
     assert_eq!(reply.status, 401);
+}
+
+#[tokio::test]
+async fn a_status_of_the_login_host_has_the_body_that_the_platform_writes() {
+    let (genesys, cxone) = (Genesys::new(), Cxone::new());
+    for (status, error) in [
+        (400, "invalid_client"),
+        (401, "invalid_client"),
+        (404, "invalid_request"),
+        (429, "invalid_request"),
+        (500, "server_error"),
+        (503, "server_error"),
+    ] {
+        genesys.fault_next_token(Fault::Status(status));
+        cxone.fault_next_token(Fault::Status(status));
+        let request = cxone_token_request("/auth/token");
+        for reply in [
+            send(&genesys, genesys_token_request("")).await,
+            send(&cxone, request).await,
+        ] {
+            assert_eq!(
+                (reply.status.as_u16(), &reply.json()["error"]),
+                (status, &error.into())
+            );
+        }
+    }
 }
 
 #[tokio::test]

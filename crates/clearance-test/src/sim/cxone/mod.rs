@@ -8,7 +8,11 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode};
 
 use super::{
-    Builder, Endpoint, Simulator, answer::Answer, call::Call, settings::Settings, vendor::Vendor,
+    Builder, Endpoint, Simulator,
+    answer::{self, Answer},
+    call::Call,
+    settings::Settings,
+    vendor::Vendor,
     world::World,
 };
 
@@ -141,7 +145,7 @@ impl Vendor for Routes {
         if call.endpoint == Endpoint::Api {
             api::error(status, "simulated")
         } else {
-            login::error(status, "server_error", "simulated")
+            login::error(status, answer::oauth_error(status), "simulated")
         }
     }
 }

@@ -8,8 +8,13 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode};
 
 use super::{
-    Builder, Endpoint, RetryAfter, Simulator, answer::Answer, call::Call, limiter::Rate,
-    settings::Settings, vendor::Vendor, world::World,
+    Builder, Endpoint, RetryAfter, Simulator,
+    answer::{self, Answer},
+    call::Call,
+    limiter::Rate,
+    settings::Settings,
+    vendor::Vendor,
+    world::World,
 };
 
 /// Marks a [`Simulator`] as Genesys Cloud.
@@ -128,7 +133,7 @@ impl Vendor for Routes {
 
     fn error(&self, call: &Call, status: StatusCode) -> Answer {
         if call.endpoint != Endpoint::Api {
-            return login::error(status, "server_error", "simulated");
+            return login::error(status, answer::oauth_error(status), "simulated");
         }
         let code = match status.as_u16() {
             400 => "bad.request",
