@@ -59,7 +59,7 @@ impl World {
             Some(Fault::Slow(late)) => *late,
             _ => Duration::ZERO,
         };
-        let wait = self.settings.latency + late;
+        let wait = self.settings.latency.saturating_add(late);
         if !wait.is_zero() {
             sleep(wait).await;
         }

@@ -11,6 +11,13 @@ use tokio::time::Instant;
 
 use super::answer::since_epoch;
 
+const SECOND: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+/// The last second that an HTTP-date can tell: the end of the year 9999.
+const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
+/// No clock goes further in a test: a pause as long as this is one for ever.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// In which form a pause is told in `Retry-After`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,31 +60,40 @@ impl RetryAfter {
         wait: Duration,
         now: SystemTime,
     ) -> Option<(HeaderValue, Duration)> {
-        let seconds = wait.as_nanos().div_ceil(1_000_000_000);
-        let end = since_epoch(now + wait);
-        let end_second = end.as_secs() + u64::from(end.subsec_nanos() > 0);
-        let end_milli = end.as_nanos().div_ceil(1_000_000);
-        let until_second = || Duration::from_secs(end_second).saturating_sub(since_epoch(now));
+        let now = since_epoch(now);
+        let end = now.saturating_add(wait);
         let (text, announced) = match self {
             Self::Absent => return None,
             Self::Seconds => {
-                let announced = Duration::from_secs(seconds as u64);
-                (seconds.to_string(), announced)
+                let wait = rounded_up(wait, SECOND);
+                (wait.as_secs().to_string(), wait)
             }
             Self::Fraction => {
-                let millis = wait.as_nanos().div_ceil(1_000_000) as u64;
-                let text = format!("{}.{:03}", millis / 1_000, millis % 1_000);
-                (text, Duration::from_millis(millis))
+                let wait = rounded_up(wait, MILLISECOND);
+                let text = format!("{}.{:03}", wait.as_secs(), wait.subsec_millis());
+                (text, wait)
             }
             Self::HttpDate => {
-                let date = SystemTime::UNIX_EPOCH + Duration::from_secs(end_second);
-                (httpdate::fmt_http_date(date), until_second())
+                let end = rounded_up(end, SECOND).min(LAST_DATE);
+                let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + end);
+                (date, end.saturating_sub(now))
             }
-            Self::EpochSeconds => (end_second.to_string(), until_second()),
-            Self::EpochMillis => (end_milli.to_string(), wait),
+            Self::EpochSeconds => {
+                let end = rounded_up(end, SECOND);
+                (end.as_secs().to_string(), end.saturating_sub(now))
+            }
+            Self::EpochMillis => (rounded_up(end, MILLISECOND).as_millis().to_string(), wait),
         };
         Some((HeaderValue::from_str(&text).ok()?, announced))
     }
+}
+
+/// To whole units of a second or a part of one.
+fn rounded_up(time: Duration, unit: Duration) -> Duration {
+    let unit = unit.as_nanos();
+    let over = u128::from(time.subsec_nanos()) % unit;
+    let missing = (unit - over) % unit;
+    time.saturating_add(Duration::from_nanos(missing as u64))
 }
 
 // ===== impl Limiter =====
@@ -87,11 +103,11 @@ impl Limiter {
     pub(crate) fn admit(&self, key: &str, rate: Rate, now: Instant) -> Result<(), Duration> {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (begun, used) = windows.entry(key.to_owned()).or_insert((now, 0));
-        if now >= *begun + rate.window {
+        if now.duration_since(*begun) >= rate.window {
             (*begun, *used) = (now, 0);
         }
         if *used >= rate.requests {
-            return Err(*begun + rate.window - now);
+            return Err(rate.window - now.duration_since(*begun));
         }
         *used += 1;
         Ok(())
@@ -107,7 +123,7 @@ impl Pauses {
         if *until <= now {
             *from = now;
         }
-        *until = (*until).max(now + pause);
+        *until = (*until).max(now + pause.min(FOR_EVER));
     }
 
     /// Whether a request that arrived at `now` could have known better.
@@ -140,6 +156,22 @@ mod tests {
             assert_eq!(announced, Duration::from_millis(millis), "{form:?}");
         }
         assert_eq!(RetryAfter::Absent.announce(wait, now), None);
+    }
+
+    #[test]
+    fn the_longest_wait_is_announced_as_far_as_the_form_can_tell_it() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(784_111_777_250);
+        for (form, text) in [
+            (RetryAfter::Seconds, "18446744073709551615"),
+            (RetryAfter::Fraction, "18446744073709551615.999"),
+            (RetryAfter::HttpDate, "Fri, 31 Dec 9999 23:59:59 GMT"),
+            (RetryAfter::EpochSeconds, "18446744073709551615"),
+            (RetryAfter::EpochMillis, "18446744073709551615999"),
+        ] {
+            let (value, announced) = form.announce(Duration::MAX, now).unwrap();
+            assert_eq!(value, text);
+            assert!(announced > FOR_EVER, "{form:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use clearance_test::sim::Genesys;
 use serde_json::Value;
 use tokio::time::advance;
 
-use crate::support::{genesys_token, get, send};
+use crate::support::{genesys_token, genesys_token_request, get, send};
 
 const NOON: Duration = Duration::from_secs(1_700_049_600);
 
@@ -79,6 +79,23 @@ async fn an_api_that_judges_by_its_own_clock() {
     assert_eq!(status(&genesys, &token).await, 200);
     advance(Duration::from_secs(1)).await;
     assert_eq!(status(&genesys, &token).await, 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_may_live_for_ever() {
+    for builder in [Genesys::builder(), Genesys::builder().jwt_tokens()] {
+        let genesys = builder
+            .token_lifetime(Duration::MAX)
+            .not_before_tolerance(Duration::MAX)
+            .build();
+        let reply = send(&genesys, genesys_token_request("")).await;
+        assert_eq!(reply.json()["expires_in"], u64::MAX);
+        let token = reply.access_token();
+        advance(Duration::from_secs(1_000_000_000)).await;
+        assert_eq!(status(&genesys, &token).await, 200);
+        assert_eq!(genesys.revoke_all(), 1);
+        assert_eq!(status(&genesys, &token).await, 401);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -89,6 +89,8 @@ async fn the_api() {
     assert_eq!(status(&format!("{AGENTS}?skip=5")).await, 204);
     assert_eq!(status(&format!("{AGENTS}?isActive=false")).await, 204);
     assert_eq!(status(&format!("{AGENTS}?top=x")).await, 400);
+    let most = usize::MAX;
+    assert_eq!(status(&format!("{AGENTS}?top={most}&skip=1")).await, 200);
     assert_eq!(status(Cxone::FORBIDDEN).await, 403);
     assert_eq!(status(Cxone::UNAUTHORIZED).await, 401);
     assert_eq!(status("/elsewhere").await, 404);

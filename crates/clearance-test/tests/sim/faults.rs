@@ -68,6 +68,14 @@ async fn what_is_slow_and_far_takes_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_slow_for_ever_does_not_end() {
+    let latency = Duration::from_millis(40);
+    let genesys = Genesys::builder().latency(latency).build();
+    genesys.fault_next_api(Fault::Slow(Duration::MAX));
+    assert!(timeout(LIMIT, fetch(&genesys)).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
 async fn broken_connections_are_errors() {
     let genesys = Genesys::new();
     genesys.fault_next_api(Fault::Reset.times(2));

@@ -87,6 +87,43 @@ async fn cxone_has_no_limit_and_no_retry_after_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_window_may_have_no_end() {
+    let genesys = Genesys::builder()
+        .rate_limit(1, Duration::MAX)
+        .token_lifetime(Duration::MAX)
+        .build();
+    let token = genesys_token(&genesys).await;
+    let users = async || send(&genesys, get("/api/v2/users", &token)).await;
+    assert_eq!(users().await.status, 200);
+    assert_eq!(users().await.status, 429);
+    advance(1_000_000 * MINUTE).await;
+    assert_eq!(users().await.status, 429);
+    assert_eq!(genesys.counters().sent_in_pause, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_may_have_no_end() {
+    let genesys = Genesys::builder().token_lifetime(Duration::MAX).build();
+    let token = genesys_token(&genesys).await;
+    let users = async || send(&genesys, get("/api/v2/users", &token)).await;
+    for form in [
+        RetryAfter::Seconds,
+        RetryAfter::Fraction,
+        RetryAfter::HttpDate,
+        RetryAfter::EpochSeconds,
+        RetryAfter::EpochMillis,
+    ] {
+        genesys.fault_next_api(Fault::Throttle(Duration::MAX, form));
+        let reply = users().await;
+        assert_eq!(reply.status, 429, "{form:?}");
+        assert!(reply.headers.contains_key("retry-after"), "{form:?}");
+    }
+    advance(1_000_000 * MINUTE).await;
+    assert_eq!(users().await.status, 200, "said, but not enforced");
+    assert_eq!(genesys.counters().sent_in_pause, 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn throttling_by_script() {
     let genesys = Genesys::new();
     let token = genesys_token(&genesys).await;

@@ -60,8 +60,9 @@ fn agents(world: &World, call: &Call) -> Answer {
         format!("{}{path}", call.hosts.api)
     };
     let mut links = json!({ "self": page(skip) });
-    if skip + top < total {
-        links["next"] = page(skip + top).into();
+    let next = skip.saturating_add(top);
+    if next < total {
+        links["next"] = page(next).into();
     }
     if skip > 0 {
         links["previous"] = page(skip.saturating_sub(top)).into();
