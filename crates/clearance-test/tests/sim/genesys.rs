@@ -129,6 +129,28 @@ async fn pages() {
 }
 
 #[tokio::test]
+async fn agents_are_listed_by_their_state() {
+    let genesys = Genesys::builder().agents(7).build();
+    let token = genesys_token(&genesys).await;
+    let listed = async |query: &str| {
+        let url = format!("/api/v2/users{query}");
+        send(&genesys, get(url, &token)).await
+    };
+    for (query, agents) in [
+        ("", 7),
+        ("?state=active", 7),
+        ("?state=any", 7),
+        ("?state=inactive", 0),
+        ("?state=deleted", 0),
+    ] {
+        let body = listed(query).await.json();
+        let entities = body["entities"].as_array().unwrap();
+        assert_eq!((entities.len(), &body["total"]), (agents, &agents.into()));
+    }
+    assert_eq!(listed("?state=asleep").await.status, 400);
+}
+
+#[tokio::test]
 async fn what_arrived_is_recorded_when_asked_for() {
     let genesys = Genesys::builder().recording().build();
     let token = genesys_token(&genesys).await;

@@ -37,7 +37,7 @@ pub(super) fn answer(world: &World, call: &Call) -> Answer {
     }
 }
 
-/// One page of `GET /api/v2/users`.
+/// One page of `GET /api/v2/users`, all of whom are active.
 fn users(world: &World, call: &Call) -> Answer {
     let (Some(size @ 1..=500), Some(number @ 1..)) =
         (call.number("pageSize", 25), call.number("pageNumber", 1))
@@ -45,7 +45,14 @@ fn users(world: &World, call: &Call) -> Answer {
         let message = "pageSize is 1 to 500, pageNumber at least 1";
         return error(call, StatusCode::BAD_REQUEST, "bad.request", message);
     };
-    let total = world.settings.agents;
+    let total = match call.query("state").as_deref() {
+        None | Some("active" | "any") => world.settings.agents,
+        Some("inactive" | "deleted") => 0,
+        Some(_) => {
+            let message = "state is active, inactive, deleted or any";
+            return error(call, StatusCode::BAD_REQUEST, "bad.request", message);
+        }
+    };
     let pages = total.div_ceil(size);
     let first = number.saturating_sub(1).saturating_mul(size).min(total);
     let entities: Vec<_> = (first..total)

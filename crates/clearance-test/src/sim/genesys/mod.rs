@@ -26,7 +26,7 @@ pub enum GenesysCloud {}
 /// | host | route | |
 /// |---|---|---|
 /// | login | `POST /oauth/token` | client credentials by Basic; a lifetime of a day |
-/// | API | `GET /api/v2/users` | `pageSize`, `pageNumber` |
+/// | API | `GET /api/v2/users` | `pageSize`, `pageNumber`, `state`; all are active |
 /// | API | `GET /api/v2/date` | the API's clock; needs no token |
 /// | API | `HEAD /api/v2/tokens/me` | |
 /// | API | `POST` [`ECHO`](Self::ECHO) | the body, byte for byte |
