@@ -72,8 +72,9 @@
 //! * **Another user or process of the machine** lacks the key, which is new with each run and compared in constant time.
 //!   With `AUTH_PROXY_SOCKET` the file's mode (0600) takes its place, and the key is asked for only if one is set. (Who runs
 //!   programs as the same user can read the credentials themselves.)
-//! * **A caller that means another host**: `GET http://evil.example/`, `//evil.example`, `/\evil.example`, `/../`: 400. The
-//!   host is never taken from the request. `CONNECT` and `TRACE`: 405. `access-control-*` of the API is dropped.
+//! * **A caller that means another host**, or a place above the API's path: `GET http://evil.example/`, `//evil.example`,
+//!   `/\evil.example`, `/../`, `/..;/`, and these with `%2E`, `%2F`, `%3B` or `%5C`: 400. The host is never taken from the
+//!   request. `CONNECT` and `TRACE`: 405. `access-control-*` of the API is dropped.
 //!
 //! None of these requests is read beyond its head or reaches the API; the tests attack it so.
 

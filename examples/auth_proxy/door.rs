@@ -83,18 +83,20 @@ impl Door {
 }
 
 /// Whether a path can only mean what it says: `//host`, a backslash and dot segments mean to some servers another host, or
-/// a place above the one that they are put after.
+/// a place above the one that they are put after. nginx and others decode `%2F` before they look for those, and servlet
+/// containers take from a segment what follows a `;`.
 fn is_plain(path: &str) -> bool {
-    let path = path
-        .to_ascii_lowercase()
-        .replace("%2e", ".")
-        .replace("%5c", "\\");
+    let encoded = [("%2e", "."), ("%2f", "/"), ("%3b", ";"), ("%5c", "\\")];
+    let path = encoded
+        .iter()
+        .fold(path.to_ascii_lowercase(), |path, (code, sign)| {
+            path.replace(code, sign)
+        });
+    let is_dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
     path.starts_with('/')
         && !path.starts_with("//")
         && !path.contains('\\')
-        && !path
-            .split('/')
-            .any(|segment| segment == "." || segment == "..")
+        && !path.split('/').any(is_dots)
 }
 
 /// In a time that does not tell where they differ. How long the key is, is no secret.

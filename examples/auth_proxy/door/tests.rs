@@ -86,6 +86,7 @@ fn a_path_means_what_it_says() {
         "/a/b?q=http://x/../y",
         "/@evil.example",
         "/a%2Fb",
+        "/a;b=c/d%3B..",
         "/...",
         "/a//b",
         "/.well-known/x",
@@ -105,5 +106,24 @@ fn a_path_means_what_it_says() {
         "*",
     ] {
         assert_eq!(with(target), Err(Refused::Target), "{target}");
+    }
+}
+
+/// nginx and others decode `%2F` before they resolve dot segments; servlet containers take `;x` off a segment first.
+#[test]
+fn no_dot_segment_hides_behind_an_encoded_slash_or_a_parameter() {
+    for target in [
+        "/..%2Fadmin",
+        "/a%2f..%2F..%2fadmin",
+        "/%2e%2e%2fadmin",
+        "/a%2F.",
+        "/%2Fevil.example",
+        "/..;/admin",
+        "/a/..;x=1/../b",
+        "/%2e%2E%3Bx/admin",
+        "/.;/admin",
+    ] {
+        let judged = judge(Names::Any, target, &[("x-auth-proxy-key", RIGHT)]);
+        assert_eq!(judged, Err(Refused::Target), "{target}");
     }
 }

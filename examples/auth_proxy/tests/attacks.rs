@@ -161,6 +161,8 @@ async fn a_target_that_means_another_host_is_refused() {
         ),
         (400, "target", targeting("GET /../evil")),
         (400, "target", targeting("GET /api/%2e%2e/%2E%2e/evil")),
+        (400, "target", targeting("GET /api/..%2F..%2Fevil")),
+        (400, "target", targeting("GET /..;/evil")),
         (400, "target", targeting("OPTIONS *")),
         (405, "method", targeting("CONNECT evil.example:443")),
         (405, "method", targeting("CONNECT HOST")),
