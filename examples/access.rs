@@ -78,7 +78,8 @@ pub(crate) fn calls(notes: &Notes, clocks_agree: Option<bool>) -> Option<Finding
     const ABOUT: &str = "API";
     let (api, made) = (&notes.api, notes.calls.len());
     match &notes.calls.last()?.outcome {
-        Err(Failure::Token(_)) => return None,
+        // A limit has a line of its own, as a token has.
+        Err(Failure::Token(_) | Failure::Limited(_)) => return None,
         Err(Failure::Network(error)) => {
             let text = format!(
                 "no answer from {api}: {error}; check its address, the network and its proxy"
@@ -95,7 +96,6 @@ pub(crate) fn calls(notes: &Notes, clocks_agree: Option<bool>) -> Option<Finding
         let text = format!("{api} took the token in {made} of {made} calls");
         return Some(Finding::ok(ABOUT, text));
     };
-    // A limit has a line of its own.
     if reply.status == StatusCode::TOO_MANY_REQUESTS {
         return None;
     }
@@ -172,9 +172,7 @@ fn by_reason(reason: &RefusalReason) -> Trouble {
 /// Whether calls met a rate limit.
 pub(crate) fn limits(notes: &Notes) -> Option<Finding> {
     const ABOUT: &str = "rate limit";
-    notes.replies().next()?;
-    let refused: u64 = notes.limits.keys.iter().map(|key| key.refused).sum();
-    if let Some(wait) = notes.replies().find_map(|reply| reply.retry_after) {
+    if let Some(wait) = notes.too_long() {
         let text = format!(
             "{} wants to be left alone for {}; somebody uses up the limit: call less often, or wait",
             notes.api,
@@ -182,6 +180,8 @@ pub(crate) fn limits(notes: &Notes) -> Option<Finding> {
         );
         return Some(Finding::bad(ABOUT, Trouble::RateLimit, text));
     }
+    notes.replies().next()?;
+    let refused: u64 = notes.limits.keys.iter().map(|key| key.refused).sum();
     if refused == 0 {
         return Some(Finding::ok(ABOUT, "not met".to_owned()));
     }

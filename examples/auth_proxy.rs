@@ -51,7 +51,8 @@
 //!   longer one is sent once, and its 401 or 429 is returned.
 //! * `x-auth-proxy-waited` on a reply says for how many seconds the request waited for rate limits; `x-auth-proxy-advice`
 //!   on a 401 why it was not cured. The proxy's own replies have `x-auth-proxy-error`, and a JSON body that says what to
-//!   do: 429 and 504 for its own bounds, 502 and 503 where API or token cannot be had, 4xx for what it does not take.
+//!   do: 429 and 504 for its own bounds, 429 for a rate limit that would be waited for too long, 502 and 503 where API or
+//!   token cannot be had, 4xx for what it does not take.
 //! * Fields of one hop end here (RFC 9110 §7.6.1), trailers too, and `Upgrade` with them: no WebSockets. A caller's
 //!   `Authorization` is dropped. A redirect is returned; if it leads to the API, as a path.
 //! * `/.auth-proxy/healthz`, and `/healthz`, which hides that of the API: 200, or 503 while the last call failed for want

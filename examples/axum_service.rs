@@ -19,13 +19,16 @@ use axum::{
 };
 use clearance::{
     RateLimitBackoff, RateLimitBackoffLayer, ReplayBody, ReplayBodyLayer, Retry401, Retry401Layer,
-    SkewAuth, SkewAuthLayer, TokenError, TokenErrorKind, replay::ReplayBodyService,
-    skew_auth::TokenState,
+    SkewAuth, SkewAuthLayer, TokenError, TokenErrorKind, rate_limit_backoff::RateLimited,
+    replay::ReplayBodyService, skew_auth::TokenState,
 };
 use clearance_genesys::{GenesysCloud, Region};
 use clearance_oauth::{HttpsClient, https};
 use clearance_test::sim::Genesys;
-use http::{Request, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderValue, Request, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
 use http_body_util::BodyExt;
 use tokio::{net::TcpListener, sync::oneshot};
 use tower::{ServiceBuilder, ServiceExt};
@@ -108,17 +111,23 @@ impl<E: Into<BoxError>> From<E> for Failure {
 }
 
 impl IntoResponse for Failure {
-    /// What went wrong is for the log. The caller learns whether it is worth trying again.
+    /// What went wrong is for the log. The caller learns whether it is worth trying again, and when if that is known.
     fn into_response(self) -> Response {
         tracing::warn!(error = %self.0, "no reply from the API");
-        let kind = self.0.downcast_ref().map(TokenError::kind);
-        match kind {
-            Some(TokenErrorKind::Throttled { .. } | TokenErrorKind::Unavailable) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            _ => StatusCode::BAD_GATEWAY,
+        let token = self.0.downcast_ref().map(TokenError::kind);
+        let wait = match (token, self.0.downcast_ref()) {
+            // A limit would hold the call for longer than it may be held, so it was not carried out.
+            (_, Some(RateLimited { wait, .. })) => Some(*wait),
+            (Some(TokenErrorKind::Throttled { retry_after }), _) => retry_after,
+            (Some(TokenErrorKind::Unavailable), _) => None,
+            _ => return StatusCode::BAD_GATEWAY.into_response(),
+        };
+        let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
+        if let Some(wait) = wait {
+            let seconds = HeaderValue::from(wait.as_secs_f64().ceil() as u64);
+            response.headers_mut().insert(RETRY_AFTER, seconds);
         }
-        .into_response()
+        response
     }
 }
 
@@ -178,7 +187,58 @@ async fn ask(
     Ok((head.status, String::from_utf8(body.to_vec())?))
 }
 
-#[test]
-fn its_requests_share_one_token() -> Result<(), BoxError> {
-    main()
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, time::Duration};
+
+    use tower::service_fn;
+
+    use super::*;
+
+    #[test]
+    fn its_requests_share_one_token() -> Result<(), BoxError> {
+        main()
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_held_for_too_long_may_be_tried_again() {
+        let limited = service_fn(|_: Request<String>| async {
+            let reply = http::Response::builder()
+                .status(429)
+                .header(RETRY_AFTER, 30);
+            Ok::<_, Infallible>(reply.body(String::new()).unwrap())
+        });
+        let client = ServiceBuilder::new()
+            .layer(RateLimitBackoffLayer::new().max_wait(Duration::from_secs(10)))
+            .service(limited);
+        let request = || Request::get("https://api.example.com/").body(String::new());
+        let refused = client.clone().oneshot(request().unwrap()).await.unwrap();
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+
+        // The second one is not sent.
+        let error = client.oneshot(request().unwrap()).await.unwrap_err();
+        let reply = Failure(error).into_response();
+        assert_eq!(reply.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let wait = reply.headers()[RETRY_AFTER].to_str().unwrap();
+        assert!((20..=31).contains(&wait.parse().unwrap()), "{wait}");
+    }
+
+    #[test]
+    fn a_source_in_trouble_is_told_by_its_kind() {
+        for (error, status, wait) in [
+            (TokenError::denied("no"), 502, None),
+            (TokenError::unavailable("down"), 503, None),
+            (TokenError::throttled(None, ""), 503, None),
+            (
+                TokenError::throttled(Some(Duration::from_millis(1_001)), ""),
+                503,
+                Some("2"),
+            ),
+        ] {
+            let reply = Failure(error.into()).into_response();
+            let told = reply.headers().get(RETRY_AFTER);
+            let told = told.map(|wait| wait.to_str().unwrap());
+            assert_eq!((reply.status().as_u16(), told), (status, wait));
+        }
+    }
 }

@@ -50,6 +50,15 @@ pub(crate) struct Call {
 }
 
 impl Notes {
+    /// How long a limit wants to be waited for, where that was too long.
+    pub(crate) fn too_long(&self) -> Option<Duration> {
+        self.calls.iter().find_map(|call| match &call.outcome {
+            Ok(reply) => reply.retry_after,
+            Err(Failure::Limited(limited)) => Some(limited.wait),
+            Err(_) => None,
+        })
+    }
+
     pub(crate) fn replies(&self) -> impl Iterator<Item = &Reply> {
         self.calls
             .iter()
@@ -129,6 +138,7 @@ impl Call {
         let outcome = match &self.outcome {
             Ok(reply) => reply.status.as_u16().to_string(),
             Err(Failure::Token(_)) => "no token".to_owned(),
+            Err(Failure::Limited(_)) => "not sent".to_owned(),
             Err(Failure::Network(_)) => "no answer".to_owned(),
         };
         if self.took < Duration::from_secs(1) {

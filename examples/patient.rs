@@ -34,7 +34,7 @@ pub(crate) struct Patient {
 }
 
 impl Patient {
-    fn new(source: impl TokenSource, url: Uri) -> Self {
+    pub(crate) fn new(source: impl TokenSource, url: Uri) -> Self {
         Self {
             source: Watched::new(source),
             url,

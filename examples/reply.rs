@@ -2,7 +2,10 @@
 
 use std::{error::Error, time::Duration};
 
-use clearance::{RefusalReason, TokenError, Waited, rate_limit_backoff::RetryAfter};
+use clearance::{
+    RefusalReason, TokenError, Waited,
+    rate_limit_backoff::{RateLimited, RetryAfter},
+};
 use clearance_core::Redactor;
 use http::{
     StatusCode,
@@ -17,6 +20,8 @@ use crate::problem::Problem;
 pub(crate) enum Failure {
     /// There was no token for it.
     Token(TokenError),
+    /// A limit would have held it for longer than it waits: it was not sent.
+    Limited(RateLimited),
     Network(String),
 }
 
@@ -38,8 +43,12 @@ pub(crate) struct Reply {
 
 impl Failure {
     pub(crate) fn of(error: Box<dyn Error + Send + Sync>) -> Self {
-        match error.downcast::<TokenError>() {
-            Ok(error) => Self::Token(*error),
+        let error = match error.downcast::<TokenError>() {
+            Ok(error) => return Self::Token(*error),
+            Err(error) => error,
+        };
+        match error.downcast::<RateLimited>() {
+            Ok(error) => Self::Limited(*error),
             Err(error) => Self::Network(Problem::of(&*error).to_string()),
         }
     }

@@ -6,7 +6,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use clearance::{TokenError, TokenErrorKind};
+use clearance::{TokenError, TokenErrorKind, rate_limit_backoff::RateLimited};
 use http::{
     HeaderValue, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
@@ -67,6 +67,12 @@ impl Trouble {
         if let Some(error) = token_error(error) {
             return Self::of_token(error);
         }
+        if let Some(limited) = cause::<RateLimited>(error) {
+            let advice = "the request was not sent, or was refused, so it was not carried out; send it again then";
+            let message = format!("{limited}; {advice}");
+            let trouble = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message);
+            return trouble.again_after(limited.wait);
+        }
         let what = Problem::of(error);
         let connect = error.downcast_ref::<legacy::Error>();
         let (word, message) = if connect.is_some_and(legacy::Error::is_connect) {
@@ -124,8 +130,12 @@ impl Trouble {
     }
 }
 
-/// Timeouts and the like put it into an error of their own.
 pub(crate) fn token_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a TokenError> {
+    cause(error)
+}
+
+/// What a layer failed with. Timeouts and the like put it into an error of their own.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut causes = std::iter::successors(Some(error), |error| (*error).source());
     causes.find_map(|error| error.downcast_ref())
 }

@@ -1,5 +1,10 @@
 //! What callers are told when something is wrong behind the proxy.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use serde_json::Value;
 
 use super::*;
@@ -74,6 +79,36 @@ async fn an_https_api_never_hears_the_token_in_the_clear() {
     // The record of a handshake.
     assert_eq!(heard[..2], [0x16, 0x03]);
     assert!(!heard.windows(5).any(|bytes| bytes == b"t0k3n"));
+}
+
+/// One request in 50 s: the turn of the last of five comes later than the 180 s that a request may wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_is_held_for_too_long_is_told_when_to_come_again() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let router = Router::new().fallback(async move || {
+        let reply = Response::builder().header("ratelimit-policy", "\"p\";q=1;w=50");
+        let reply = match counted.fetch_add(1, Ordering::Relaxed) {
+            0 => reply.status(429).header("retry-after", 1),
+            _ => reply,
+        };
+        reply.body(Body::empty()).unwrap()
+    });
+    let (_serving, platform) = api(router).await;
+    let proxy = Served::over(&platform).await;
+    assert_eq!(proxy.get("/").await.status(), 200);
+    let mut callers = JoinSet::new();
+    for _ in 0..5 {
+        let request = proxy.request("POST", "/", Body::from("a user"));
+        callers.spawn(proxy.client.request(request));
+    }
+    let first = timeout(LONG, callers.join_next()).await.unwrap();
+    let reply = whole(first.unwrap().unwrap().unwrap()).await;
+    let message = message(&reply, 429, "rate_limited");
+    assert!(message.contains("was not sent"), "{message}");
+    let wait = field(reply.headers(), "retry-after").unwrap();
+    assert!((181..=300).contains(&wait.parse().unwrap()), "{wait}");
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
