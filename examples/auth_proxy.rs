@@ -54,7 +54,8 @@
 //!   do: 429 and 504 for its own bounds, 429 for a rate limit that would be waited for too long, 502 and 503 where API or
 //!   token cannot be had, 4xx for what it does not take.
 //! * Fields of one hop end here (RFC 9110 §7.6.1), trailers too, and `Upgrade` with them: no WebSockets. A caller's
-//!   `Authorization` is dropped. A redirect is returned; if it leads to the API, as a path.
+//!   `Authorization` is dropped. A redirect is returned; if it leads to the API's address or below it, as a path, and if
+//!   beside it, with the API's host.
 //! * `/.auth-proxy/healthz`, and `/healthz`, which hides that of the API: 200, or 503 while the last call failed for want
 //!   of a token; with the key, all that the layers know. Everything else below `/.auth-proxy/` is not found.
 //! * On Ctrl-C or SIGTERM it takes no more, and finishes what is under way within 20 s. Once more ends it at once.

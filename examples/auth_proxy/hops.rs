@@ -42,9 +42,9 @@ pub(crate) fn homeward(head: &mut response::Parts, upstream: &Upstream) {
     remove_all(&mut head.headers, |name| {
         name.starts_with("access-control-")
     });
-    let home = head.headers.get(LOCATION);
-    if let Some(path) = home.and_then(|location| upstream.path_of(location)) {
-        head.headers.insert(LOCATION, path);
+    let told = head.headers.get(LOCATION);
+    if let Some(location) = told.and_then(|location| upstream.location(location)) {
+        head.headers.insert(LOCATION, location);
     }
     tell(head);
 }
