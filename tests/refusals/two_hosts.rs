@@ -66,6 +66,25 @@ async fn a_token_that_ripens_for_one_is_held_although_the_other_takes_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_a_token_ripens_for_one_the_other_is_sent_what_it_took() {
+    let (born, start) = (SystemTime::now(), Instant::now());
+    let api = Api::new(move |seen, _| {
+        let now = born - 25 * SECOND + start.elapsed();
+        let status = if is_a(seen) || now >= born { 200 } else { 401 };
+        Verdict::from(status).with("date", httpdate::fmt_http_date(now))
+    });
+    let (_, call) = two(ScriptedSource::script([issued(born, "token-1")]), api);
+    assert_eq!(call("a").await.status(), 200);
+    let ripening = tokio::spawn(call("b"));
+    sleep(SECOND).await;
+    let begun = Instant::now();
+    assert_eq!(call("a").await.status(), 200);
+    assert!(begun.elapsed() < 2 * SECOND, "{:?}", begun.elapsed());
+    assert_eq!(ripening.await.unwrap().status(), 200);
+    assert!(start.elapsed() > 20 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_call_gets_its_new_token_although_the_other_takes_the_old_one() {
     let api = Api::new(|seen, _| {
         if is_a(seen) || seen.token == "token-2" {

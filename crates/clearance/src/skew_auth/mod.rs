@@ -17,7 +17,8 @@
 //!    The reply carries [`TokenRefused`](crate::TokenRefused), whose `settled()` tells when a replay is worth sending.
 //!    Refusals force six refreshes and one more every ten seconds at most.
 //! 7. Was it **never accepted**, and the refusing reply's own `Date` lies before its issue: it is too young there. All
-//!    calls are held until it is not, for 30 s at most, and the *same* token is sent again. A new one would be younger.
+//!    calls, but to hosts that have taken it, are held until it is not, for 30 s at most, and the *same* token is sent
+//!    again. A new one would be younger.
 //! 8. Never accepted, and no clock tells why: one more token is tried by one call while the others are held. If that is
 //!    refused too, the older one is tried again as it ages, by one call every two seconds, until it is 30 s old; each
 //!    call is held for 5 s at most. Then further tokens are tried, after 1, 2, 4 … 60 s. The age at which a host took its

@@ -96,11 +96,13 @@ where
             return ResponseFuture::sent(self.inner.call(request), None);
         }
         // Not fresh: whether there is anything to wait for is asked before the readiness is given up for it.
-        let audience = self.shared.source().audience();
-        if audience.is_some_and(|audience| judge(&audience, &request).is_err()) {
-            return ResponseFuture::sent(self.inner.call(request), None);
-        }
         let mut waiting = Waiting::until(grpc::deadline(&request));
+        if let Some(audience) = self.shared.source().audience() {
+            match judge(&audience, &request) {
+                Ok(slot) => waiting = waiting.to(slot),
+                Err(_) => return ResponseFuture::sent(self.inner.call(request), None),
+            }
+        }
         match self.shared.try_grant(min, &mut waiting) {
             Some(Ok(grant)) => {
                 let now = Instant::now();

@@ -151,6 +151,28 @@ impl TokenCache {
         self.wait_for_refresh(now, refusal.held_since)
     }
 
+    /// Until when a call is held for what a refusal said of the token.
+    pub(super) fn held_until(
+        &self,
+        now: Instant,
+        current: &CachedToken,
+        waiting: &Waiting,
+    ) -> Option<Instant> {
+        match self.verdict? {
+            // Where it was taken it is good already.
+            Verdict::Young { until } => {
+                let is_good = waiting.to.is_some_and(|to| current.was_accepted(to));
+                (!is_good).then_some(until)
+            }
+            Verdict::Suspect if self.holds_for_trial() => {
+                let since = waiting.since.unwrap_or(now);
+                let patience = waiting.last_call(since + self.patience);
+                (now < patience).then_some(patience)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the server that refused is behind the issue of the token, by its own `Date`. The token is then held back
     /// until it is not, unless that takes too long.
     fn is_young(&mut self, now: Instant, current: &CachedToken, refusal: &Refusal) -> bool {

@@ -17,7 +17,7 @@ impl Shared {
             Refused::Final(reason) => TokenRefused::refused(reason),
             Refused::Pending(waiting) => {
                 let shared = self.clone();
-                let waiting = waiting.for_host(refusal.by);
+                let waiting = waiting.to(refusal.by);
                 TokenRefused::when(
                     "the token was refused, and another one is being asked for",
                     move || shared.clone().settled(refusal.id, waiting),

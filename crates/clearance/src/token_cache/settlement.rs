@@ -91,7 +91,7 @@ impl TokenCache {
     fn explain(&self, settlement: Settlement, waiting: &Waiting) -> Settlement {
         match (settlement, self.behind) {
             (Settlement::Ended(Err(RefusalReason::RefusedAgain)), Some((host, behind)))
-                if waiting.refused_by == Some(host) =>
+                if waiting.to == Some(host) =>
             {
                 Settlement::Ended(Err(RefusalReason::TooYoung { behind }))
             }

@@ -146,24 +146,18 @@ impl TokenCache {
         waiting: &mut Waiting,
     ) -> Answer {
         self.catch_up(now);
-        let since = *waiting.since.get_or_insert(now);
+        waiting.since.get_or_insert(now);
         if let Some(answer) = self.ask_trial(now, waiting) {
             return answer;
         }
         let Some(current) = self.current.clone() else {
             return self.need(now, Cause::First, None, waiting);
         };
-        match self.verdict {
-            Some(Verdict::Revoked) => {
-                return self.need(now, Cause::Refused, Some(current), waiting);
-            }
-            Some(Verdict::Young { until }) => return Answer::Wait(until),
-            Some(Verdict::Suspect) | None => {}
+        if self.verdict == Some(Verdict::Revoked) {
+            return self.need(now, Cause::Refused, Some(current), waiting);
         }
-        let patience = waiting.last_call(since + self.patience);
-        let is_held = self.verdict == Some(Verdict::Suspect) && self.holds_for_trial();
-        if is_held && now < patience {
-            return Answer::Wait(patience);
+        if let Some(until) = self.held_until(now, &current, waiting) {
+            return Answer::Wait(until);
         }
         let life = current.life;
         // In its first half a token is as good as the issuer has them: a longer wish must not renew it for each call.

@@ -13,8 +13,8 @@ pub(crate) struct Waiting {
     pub(super) since: Option<Instant>,
     pub(super) ticket: Option<Ticket>,
     pub(super) restarted: bool,
-    /// The host that refused the caller's token.
-    pub(super) refused_by: Option<OriginSlot>,
+    /// The host that the caller calls, as far as it is known.
+    pub(super) to: Option<OriginSlot>,
     deadline: Option<Instant>,
 }
 
@@ -27,10 +27,10 @@ impl Waiting {
         }
     }
 
-    /// After a refusal by this host.
-    pub(super) fn for_host(self, refused_by: OriginSlot) -> Self {
+    /// Of a call to this host.
+    pub(crate) fn to(self, host: OriginSlot) -> Self {
         Self {
-            refused_by: Some(refused_by),
+            to: Some(host),
             ..self
         }
     }
