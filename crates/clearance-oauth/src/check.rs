@@ -27,7 +27,8 @@ pub struct ConfigError {
 }
 
 /// The URL of something that credentials are sent to: absolute, `https` (or `http` to loopback: an IP literal or
-/// exactly `localhost`), without user information and fragment (RFC 6749 §3.2). `what` names it in the error.
+/// exactly `localhost`), without user information and fragment (RFC 6749 §3.2). It may have a query, which is shown in no
+/// error. `what` names it in the error.
 ///
 /// # Errors
 ///

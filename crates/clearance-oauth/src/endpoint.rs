@@ -121,7 +121,7 @@ impl<S: HttpService> TokenEndpoint<S> {
     ///
     /// Why there is no usable token, by the table in the [crate documentation](crate).
     pub async fn ask(&self, request: &TokenRequest) -> Result<TokenAnswer, TokenError> {
-        let redactor = request.redactor();
+        let redactor = request.redactor(&self.url);
         let reply = self.exchange.send(request.to(&self.url), &redactor).await?;
         TokenAnswer::read(
             &reply,

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use crate::{
     DefaultClient, Document, HttpService, Transport,
     failure::{self, Asked},
+    request::forms_of_query,
     service::sealed::{Failure, RawReply},
 };
 
@@ -96,7 +97,7 @@ impl<S: HttpService> Exchange<S> {
     pub async fn document(&self, url: &Uri) -> Result<Document, TokenError> {
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = url.clone();
-        let redactor = Redactor::default();
+        let redactor = Redactor::new(forms_of_query(url));
         let reply = self.send(request, &redactor).await?;
         let document = if reply.status.is_success() {
             Document::of(&reply, &redactor)

@@ -59,8 +59,8 @@
 //! # Secrets
 //!
 //! Configured secrets are overwritten on drop and shown by no `Debug`; what an issuer or a library says is cleaned of
-//! every form in which they were sent before it goes into an error. Request bodies and header values made of them are
-//! freed, not overwritten.
+//! every form in which they were sent, and of the query of the endpoint's address, before it goes into an error. Request
+//! bodies and header values made of them are freed, not overwritten.
 
 mod answer;
 pub mod check;

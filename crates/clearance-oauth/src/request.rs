@@ -105,9 +105,9 @@ impl TokenRequest {
         }
     }
 
-    /// Takes every form of the secrets out of what the issuer says.
-    pub(crate) fn redactor(&self) -> Redactor {
-        Redactor::new(self.secrets.iter().cloned())
+    /// Takes every form of the secrets, and the query of the endpoint, out of what the issuer and the client say.
+    pub(crate) fn redactor(&self, endpoint: &Uri) -> Redactor {
+        Redactor::new(self.secrets.iter().cloned().chain(forms_of_query(endpoint)))
     }
 
     pub(crate) fn to(&self, endpoint: &Uri) -> Request<Bytes> {
@@ -145,6 +145,17 @@ impl TokenRequest {
             in_json(text).as_str().into(),
         ]);
     }
+}
+
+/// The query of an endpoint, which may hold a key, in the two ways in which it is written: as it was configured, and as
+/// the URL standard has it, by which many a client repeats the whole address in its errors.
+pub(crate) fn forms_of_query(endpoint: &Uri) -> [Secret; 2] {
+    let query = endpoint.query().unwrap_or_default();
+    let encoded = query.bytes().map(|byte| match byte {
+        b'"' | b'\'' | b'<' | b'>' | 0x80.. => format!("%{byte:02X}"),
+        _ => char::from(byte).to_string(),
+    });
+    [query.into(), encoded.collect::<String>().into()]
 }
 
 fn basic(credential: &Secret) -> HeaderValue {
@@ -226,7 +237,7 @@ mod tests {
             .field("username", "shown")
             .secret("password", secret)
             .client(ClientAuthentication::Basic, "app", &Secret::from("k/y"));
-        let redactor = request.redactor();
+        let redactor = request.redactor(&Uri::from_static("https://a.test/t"));
         let basic = BASE64_STANDARD.encode("app:k%2Fy");
         for form in [
             "pa\"ss w=rd",

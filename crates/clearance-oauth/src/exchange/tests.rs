@@ -236,12 +236,12 @@ async fn documents_are_asked_for_without_credentials() {
 
 #[tokio::test]
 async fn an_address_in_an_error_has_no_query() {
-    let client = Canned::new([answer(404, &[], "")]);
+    let client = Canned::new([answer(404, &[], r#"{"error": "no /it?key=k3y"}"#)]);
     let error = Exchange::new(client).document(&url()).await.unwrap_err();
     assert_silent(&error, &["k3y"]);
     assert_eq!(
         error.to_string(),
-        "unusable token answer from https://login.test/.well-known/it: status 404; check the address"
+        "unusable token answer from https://login.test/.well-known/it: no /it?[redacted] (status 404); check the address"
     );
 }
 

@@ -1,6 +1,9 @@
 //! What people get to read: mistakes at once, and never a secret.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
 
 use super::*;
 
@@ -64,5 +67,46 @@ async fn an_issuer_that_repeats_the_secret_is_not_repeated() {
                 "{error}"
             );
         }
+    }
+}
+
+/// An address that fails as reqwest has it: whole, in the spelling of the URL standard.
+#[derive(Debug)]
+struct NotSent(String);
+
+impl std::fmt::Display for NotSent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "error sending request for url ({})", self.0)
+    }
+}
+
+impl std::error::Error for NotSent {}
+
+#[tokio::test]
+async fn a_key_in_the_query_of_the_token_url_is_not_shown_by_a_client_that_repeats_it() {
+    let source = |query| {
+        let url = format!("https://login.test/oauth/token?{query}");
+        ClientCredentials::new(&url, "id", SECRET, Audience::any()).unwrap()
+    };
+    for query in ["key=k3y-1", "key=k3y'1", "a=b&key=k3y\u{e9}1&c"] {
+        for rewritten in [false, true] {
+            let client = tower::service_fn(move |request: Request<Full<Bytes>>| {
+                let uri = request.uri().to_string();
+                let shown = match rewritten {
+                    true => url::Url::parse(&uri).unwrap().to_string(),
+                    false => uri,
+                };
+                std::future::ready(Err::<Response<Full<Bytes>>, _>(NotSent(shown)))
+            });
+            let error = source(query).with_client(client).fetch().await.unwrap_err();
+            assert_silent(&error, &["k3y"]);
+            assert!(error.to_string().contains("token?[redacted])"), "{error}");
+        }
+        let said = format!(
+            r#"{{"error": "invalid_request", "message": "no such page: /oauth/token?{query}"}}"#
+        );
+        let client = Canned::new([answer(404, &[], &said)]);
+        let error = source(query).with_client(client).fetch().await.unwrap_err();
+        assert_silent(&error, &["k3y"]);
     }
 }
