@@ -4,7 +4,7 @@ use std::{error::Error, fmt, sync::Arc};
 
 use http::{HeaderMap, Method, Uri, header::HOST, uri::Authority};
 
-use crate::origin::{Address, Origin, Scheme};
+use crate::origin::{self, Address, Origin, Scheme};
 
 /// The origins that a token may be sent to: a required part of every [`TokenSource`](crate::TokenSource), because a
 /// token that follows a redirect to a stranger is a token given away.
@@ -91,13 +91,10 @@ impl Audience {
     ///
     /// If `uri` has no scheme or no host, or carries user information.
     pub fn origin_of(uri: &Uri) -> Result<Self, InvalidOrigin> {
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(InvalidOrigin::new(
-                uri.path(),
-                "a scheme and a host are needed",
-            ));
-        };
-        Self::origin(&format!("{scheme}://{authority}"))
+        match (uri.scheme_str(), uri.authority()) {
+            (Some(scheme), Some(authority)) => Self::origin(&format!("{scheme}://{authority}")),
+            _ => Err(InvalidOrigin::new(&uri.to_string(), origin::BEGINNING)),
+        }
     }
 
     /// Every origin, and requests that do not tell where they go. Only for a client that can reach nothing else than

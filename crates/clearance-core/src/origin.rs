@@ -7,6 +7,9 @@ use http::{
     uri::{self, Authority},
 };
 
+/// What an address must be told to have that has no scheme, or another one.
+pub(crate) const BEGINNING: &str = "begin it with https:// (or http:// for loopback)";
+
 /// Scheme, host and effective port (RFC 6454 §4).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
@@ -115,8 +118,7 @@ impl Origin {
             );
         }
         let uri: Uri = text.parse().map_err(|_| "it is not a URL")?;
-        let scheme =
-            Scheme::of(&uri).ok_or("it must begin with https:// (or http:// for loopback)")?;
+        let scheme = Scheme::of(&uri).ok_or(BEGINNING)?;
         let authority = uri.authority().ok_or("it names no host")?;
         if authority.as_str().contains('@') {
             return Err("it must not carry user information");

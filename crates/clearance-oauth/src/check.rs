@@ -38,9 +38,13 @@ pub fn url(what: &str, url: &str) -> Result<Uri, ConfigError> {
     if url.contains('#') {
         return Err(unusable("it must not have a fragment (`#…`)"));
     }
-    let uri: Uri = url
-        .parse()
-        .map_err(|_| unusable("it is not a URL such as https://login.example.com/oauth/token"))?;
+    let uri: Uri = url.parse().map_err(|_| {
+        unusable(if url.contains("://") {
+            "it is not a URL such as https://login.example.com/oauth/token"
+        } else {
+            "begin it with https://, as in https://login.example.com/oauth/token"
+        })
+    })?;
     let origin = Audience::origin_of(&uri).map_err(|error| unusable(&error.to_string()))?;
     // The rule for a token on its way out is the rule for the credentials that fetch it.
     match origin.admits(&Method::POST, &uri, &HeaderMap::new()) {
@@ -119,6 +123,31 @@ mod tests {
             let error = url("it", bad).unwrap_err().to_string();
             assert!(!error.contains("pw-7"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_address_without_its_scheme_is_told_how_to_begin() {
+        for given in [
+            "login.example.com",
+            "login.example.com:8443",
+            "me:pw-7@login.example.com:8443",
+        ] {
+            let error = url("the issuer", given).unwrap_err().to_string();
+            let shown = given.rsplit('@').next().unwrap();
+            assert_eq!(
+                error,
+                format!(
+                    "the issuer cannot be used: `{shown}` is not an origin: begin it with https:// (or http:// for loopback)"
+                )
+            );
+        }
+        let error = url("it", "login.example.com/oauth/token?key=pw-7")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("begin it with https://") && !error.contains("pw-7"),
+            "{error}"
+        );
     }
 
     #[test]

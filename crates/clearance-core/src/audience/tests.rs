@@ -223,3 +223,18 @@ fn an_address_that_is_no_origin_is_shown_without_password_and_query() {
         assert!(!error.contains("s3c"), "{error}");
     }
 }
+
+#[test]
+fn an_address_without_a_scheme_is_shown_and_told_how_to_begin() {
+    for (uri, shown) in [
+        ("api.example.com", "api.example.com"),
+        ("me:s3cret@api.example.com:8443", "api.example.com:8443"),
+        ("/v2?key=s3cret", "/v2"),
+    ] {
+        let error = Audience::origin_of(&uri.parse().unwrap())
+            .unwrap_err()
+            .to_string();
+        let begin = "begin it with https:// (or http:// for loopback)";
+        assert_eq!(error, format!("`{shown}` is not an origin: {begin}"));
+    }
+}
