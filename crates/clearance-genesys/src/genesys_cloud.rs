@@ -60,7 +60,8 @@ impl GenesysCloud {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new), or if `domain` is not a plain host name such as `mypurecloud.com`.
+    /// As [`new`](Self::new), or if `domain` is not a plain host name such as `mypurecloud.com`, or is one of the hosts
+    /// under it: `api.…`, `apps.…` or `login.…`.
     pub fn for_domain(
         domain: &str,
         id: impl Into<String>,
@@ -69,7 +70,8 @@ impl GenesysCloud {
         const CONSOLE: &str =
             "an OAuth client with the grant Client Credentials (Admin > Integrations > OAuth)";
         let (id, secret) = (id.into(), secret.into());
-        must_be_domain(domain)?;
+        let domain = domain.to_ascii_lowercase();
+        must_be_domain(&domain)?;
         check::text("the client id", CONSOLE, &id)?;
         check::text("the client secret", CONSOLE, secret.expose())?;
         let (api_url, audience) = api(&format!("https://api.{domain}"))?;
@@ -181,17 +183,25 @@ fn must_be_base(what: &str, url: &str) -> Result<(), ConfigError> {
 }
 
 fn must_be_domain(domain: &str) -> Result<(), ConfigError> {
-    let plain = domain
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
-    let prefixed = ["api.", "login."]
+    let is_label = |label: &str| {
+        label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // A name that ends in a number is read as an IPv4 address.
+    let top = domain.rsplit_once('.').map(|(_, top)| top);
+    let has_top = top.is_some_and(|top| !top.bytes().all(|byte| byte.is_ascii_digit()));
+    let prefixed = ["api.", "apps.", "login."]
         .iter()
         .any(|prefix| domain.starts_with(prefix));
-    if plain && !prefixed && domain.contains('.') && !domain.starts_with('.') {
+    if has_top && !prefixed && domain.split('.').all(is_label) {
         return Ok(());
     }
     Err(ConfigError::new(
-        "the domain cannot be used: give it alone, without https:// and without `api.`, such as mypurecloud.com",
+        "the domain cannot be used: give it alone, without https:// and without `api.`, `apps.` or `login.`, such as mypurecloud.com",
     ))
 }
 

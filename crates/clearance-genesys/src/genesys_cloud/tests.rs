@@ -172,6 +172,46 @@ fn mistakes_show_at_the_start() {
     }
 }
 
+#[test]
+fn a_domain_is_a_host_name_without_the_prefix_of_a_host() {
+    for domain in [
+        "mypurecloud..com",
+        "mypurecloud.com.",
+        "API.mypurecloud.ie",
+        "Login.mypurecloud.ie",
+        "apps.mypurecloud.com",
+        "-.-",
+        "mypurecloud-.com",
+        "mypurecloud.-com",
+        "10.0.0.1",
+        "mypurecloud.1",
+        "mypurecloud.com:443",
+        " mypurecloud.com",
+        "b\u{fc}cher.example",
+    ] {
+        let error = GenesysCloud::for_domain(domain, "id", "s3cr3t")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("such as mypurecloud.com"),
+            "{domain}: {error}"
+        );
+    }
+    for domain in [
+        "MyPureCloud.IE",
+        "usw2.pure.cloud",
+        "3x.xn--bcher-kva.example",
+    ] {
+        let genesys = GenesysCloud::for_domain(domain, "id", "s3cr3t").unwrap();
+        let domain = domain.to_lowercase();
+        assert_eq!(genesys.api_url(), format!("https://api.{domain}"));
+        assert_eq!(
+            genesys.endpoint.url().to_string(),
+            format!("https://login.{domain}/oauth/token")
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_token_stays_opaque_even_if_it_looks_like_a_jwt() {
     let body = r#"{"access_token": "e30.eyJleHAiOjE3NjcyMjU2MDB9.c2ln", "token_type": "bearer", "expires_in": 86400}"#;
