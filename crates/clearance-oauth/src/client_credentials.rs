@@ -75,10 +75,12 @@ impl ClientCredentials {
 }
 
 impl<S> ClientCredentials<S> {
-    /// Asks for these scopes, separated by spaces (RFC 6749 §3.3). None if not set: the issuer's default.
+    /// Asks for these scopes, separated by spaces (RFC 6749 §3.3), besides those of earlier calls. None if not set: the
+    /// issuer's default.
     #[must_use]
-    pub fn scope(self, scopes: &str) -> Self {
-        self.parameter("scope", scopes)
+    pub fn scope(mut self, scopes: &str) -> Self {
+        self.request = self.request.words("scope", scopes);
+        self
     }
 
     /// Adds a parameter to the request, such as `audience` or `resource`. It may be repeated in an error, if the issuer

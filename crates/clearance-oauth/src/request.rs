@@ -78,6 +78,15 @@ impl TokenRequest {
         self
     }
 
+    /// Adds words to a field that is a list of them, separated by spaces. No field may be there twice (RFC 6749 §3.2).
+    pub(crate) fn words(mut self, name: &str, words: &str) -> Self {
+        match self.fields.iter_mut().find(|(field, _)| field == name) {
+            Some((_, value)) => *value = format!("{} {words}", value.expose()).trim().into(),
+            None => return self.field(name, words),
+        }
+        self
+    }
+
     /// Adds a field that is shown nowhere.
     #[must_use]
     pub fn secret(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {

@@ -58,6 +58,23 @@ async fn in_the_body_with_scopes_and_parameters() {
     );
 }
 
+/// RFC 6749 §3.2: no parameter may be there twice.
+#[tokio::test]
+async fn scopes_of_several_calls_are_one_parameter() {
+    let client = Canned::new([answer(200, &[], TOKEN)]);
+    let source = source()
+        .scope("a:read b")
+        .parameter("resource", "https://api.test")
+        .scope("")
+        .scope("c")
+        .with_client(client.clone());
+    source.fetch().await.unwrap();
+    assert_eq!(
+        sent(&client).await.1,
+        "grant_type=client_credentials&scope=a%3Aread+b+c&resource=https%3A%2F%2Fapi.test"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn life_begins_when_the_request_is_sent() {
     let begun = Instant::now();
