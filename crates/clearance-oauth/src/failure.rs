@@ -41,7 +41,9 @@ pub(crate) fn of(reply: &RawReply, asked: Asked, redactor: &Redactor) -> TokenEr
     if status.is_redirection() {
         return redirected(reply, redactor);
     }
-    if status == StatusCode::TOO_MANY_REQUESTS || said.is_rate_limited() {
+    // Any other status says itself what it is, whatever the page that comes with it.
+    let says_little = matches!(status, StatusCode::OK | StatusCode::BAD_REQUEST);
+    if status == StatusCode::TOO_MANY_REQUESTS || (says_little && said.is_rate_limited()) {
         return TokenError::throttled(retry_after(&reply.headers, || None), text);
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -51,7 +53,7 @@ pub(crate) fn of(reply: &RawReply, asked: Asked, redactor: &Redactor) -> TokenEr
         }
     }
     let passing = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY);
-    if passing || status.is_server_error() || said.is_transient() {
+    if passing || status.is_server_error() || (says_little && said.is_transient()) {
         return TokenError::unavailable(text);
     }
     if asked == Asked::Token {

@@ -43,9 +43,9 @@
 //! | `expires_in` missing, or 0 for a new token | a lifetime of 5 minutes, and a warning; none of that where [a JWT](ClientCredentials::read_jwt_times) tells its end |
 //! | `expires_in` 0 for a token handed out before, negative, over ten years, no number | `Malformed` |
 //! | no bearer token, one that cannot stand in a header, no JSON, over 64 KiB | `Malformed` |
-//! | 401, or 4xx with `invalid_client`, `invalid_grant`, `unauthorized_client`, `access_denied` (RFC 6749 §5.2) | `Denied` |
-//! | 429, 503 with `Retry-After`, or 400 whose text begins "rate limit exceeded" | `Throttled` |
-//! | 408, 425, 5xx; no connection; an answer cut off or late | `Unavailable` |
+//! | 401, or 200 or 4xx with `invalid_client`, `invalid_grant`, `unauthorized_client`, `access_denied` (RFC 6749 §5.2) | `Denied` |
+//! | 429, 503 with `Retry-After`, or 200 or 400 whose text begins "rate limit exceeded" | `Throttled` |
+//! | 408, 425, 5xx, or 200 or 400 with `temporarily_unavailable`, `server_error`; no connection; an answer cut off or late | `Unavailable` |
 //! | a certificate that is not accepted | `Unavailable`, not retried |
 //! | any redirect, 403, 404, 405 and other 4xx | `Malformed`, not retried |
 //!

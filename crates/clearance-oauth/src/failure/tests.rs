@@ -88,6 +88,42 @@ fn what_a_refusal_means() {
     }
 }
 
+/// A page of a proxy or a gateway may say anything: what it means is told by its status.
+#[test]
+fn what_an_answer_says_goes_before_its_status_only_where_the_status_tells_nothing() {
+    const LIMITED: &str = r#"{"error_description": "rate limit exceeded"}"#;
+    const PASSING: [&str; 2] = [
+        r#"{"error": "server_error"}"#,
+        r#"{"error": "temporarily_unavailable"}"#,
+    ];
+    let kind = |status, body| {
+        of(
+            &reply(status, &[], body),
+            Asked::Token,
+            &Redactor::default(),
+        )
+        .kind()
+    };
+    for status in [200, 400] {
+        assert_eq!(kind(status, LIMITED), THROTTLED, "{status}");
+        for passing in PASSING {
+            assert_eq!(kind(status, passing), Unavailable, "{status} {passing}");
+        }
+    }
+    for (status, expected) in [
+        (401, Denied),
+        (403, Malformed),
+        (404, Malformed),
+        (408, Unavailable),
+        (500, Unavailable),
+        (503, Unavailable),
+    ] {
+        for body in PASSING.into_iter().chain([LIMITED]) {
+            assert_eq!(kind(status, body), expected, "{status} {body}");
+        }
+    }
+}
+
 #[test]
 fn nobody_is_denied_a_document_that_needs_no_credentials() {
     for status in [400, 401, 403, 404] {
