@@ -3,10 +3,13 @@
 use clearance_core::{Audience, TokenError};
 use http::Uri;
 
+/// What every path of the ACD API begins with, in this case or another. Some answers have it in the address already.
+const PREFIX: &str = "/inContactAPI";
+
 /// A base that paths follow, and its origin.
 #[derive(Clone, Debug)]
 pub(crate) struct Api {
-    /// Without a trailing slash.
+    /// Without a trailing slash, and without [`PREFIX`].
     url: String,
     audience: Audience,
 }
@@ -21,8 +24,15 @@ impl Api {
         }
         let audience = Audience::origin_of(url)
             .map_err(|error| TokenError::malformed(error.to_string()).without_retry())?;
+        let url = url.to_string();
+        let url = url.trim_end_matches('/');
+        let tail = url.len().saturating_sub(PREFIX.len());
+        let url = match url.split_at_checked(tail) {
+            Some((base, tail)) if tail.eq_ignore_ascii_case(PREFIX) => base.trim_end_matches('/'),
+            _ => url,
+        };
         Ok(Self {
-            url: url.to_string().trim_end_matches('/').to_owned(),
+            url: url.to_owned(),
             audience,
         })
     }

@@ -139,8 +139,8 @@ impl<S> Cxone<S> {
         }
     }
 
-    /// The address that API paths follow, such as `https://api-na1.niceincontact.com`, without a trailing slash. `None`
-    /// before discovery.
+    /// The address that API paths such as `/inContactAPI/services/v34.0/agents` follow: `https://api-na1.niceincontact.com`,
+    /// without a trailing slash or `/inContactAPI`. `None` before discovery.
     #[must_use]
     pub fn api_endpoint(&self) -> Option<String> {
         self.known()

@@ -19,7 +19,9 @@ use crate::{AccessKey, api::Api, id_token, trust::Trust};
 ///
 /// There is no discovery. The caller gives the address of the API; where an answer names another one
 /// (`resource_server_base_uri`) that lies under the endpoint's registrable domain or one of NICE's, that is taken from
-/// then on, and a token may be sent to both. One that is not believed is ignored, with a warning.
+/// then on, and a token may be sent to both. One that is not believed is ignored, with a warning. Such an answer may end
+/// in `/inContactAPI/`, with which the paths of the API begin: that is taken off, so that the same paths follow the
+/// [`api_endpoint`](Self::api_endpoint) before the first token and after it, and that of [`Cxone`](crate::Cxone).
 ///
 /// ```
 /// use clearance_core::TokenSource;
@@ -124,7 +126,8 @@ impl<S> CxoneRegional<S> {
         }
     }
 
-    /// The address that API paths follow, without a trailing slash: as the last answer named it, or else as it was given.
+    /// The address that API paths such as `/inContactAPI/services/v34.0/agents` follow: as the last answer named it, or
+    /// else as it was given; without a trailing slash or `/inContactAPI`.
     #[must_use]
     pub fn api_endpoint(&self) -> String {
         self.named().as_ref().unwrap_or(&self.api).url().to_owned()

@@ -69,6 +69,42 @@ async fn an_address_in_the_answer_counts_if_it_is_believed() {
     assert_eq!(source.api_endpoint(), "https://gateway.test");
 }
 
+/// With the prefix on one side only, a path was good before the first token and a 404 after it.
+#[tokio::test]
+async fn the_prefix_of_the_api_is_no_part_of_its_address() {
+    for (given, named) in [
+        (
+            "https://api-na1.niceincontact.com",
+            "https://api-na1.niceincontact.com/inContactAPI/",
+        ),
+        (
+            "https://api-na1.niceincontact.com/",
+            "https://api-na1.niceincontact.com/incontactapi",
+        ),
+        (
+            "https://api-na1.niceincontact.com/InContactAPI//",
+            "https://api-na1.niceincontact.com/",
+        ),
+    ] {
+        let key = AccessKey::new("KEYID====", "s3cr3t");
+        let source = CxoneRegional::new("na1", key, given).unwrap();
+        let more = format!(r#", "resource_server_base_uri": "{named}""#);
+        let source = source.with_client(answers(&more));
+        let before = source.api_endpoint();
+        source.fetch().await.unwrap();
+        assert_eq!(before, "https://api-na1.niceincontact.com", "{given}");
+        assert_eq!(source.api_endpoint(), before, "{named}");
+    }
+    for kept in [
+        "https://a.test/base",
+        "https://a.test/notinContactAPI",
+        "https://a.test/inContactAPI/v2",
+    ] {
+        let source = CxoneRegional::new("na1", AccessKey::new("id", "s"), kept).unwrap();
+        assert_eq!(source.api_endpoint(), kept);
+    }
+}
+
 #[tokio::test]
 async fn another_token_url_takes_the_place_of_the_regional_host() {
     let routes = answers(r#", "resource_server_base_uri": "http://127.0.0.1:9999""#);
