@@ -53,23 +53,22 @@ Usage: cargo run --example doctor [-- STATE]
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let outcome = match env::args().nth(1).as_deref() {
-        None => match Patient::of(|name| env::var(name).ok()) {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let outcome = match Asked::by(&arguments) {
+        Ok(Asked::Patient) => match Patient::of(|name| env::var(name).ok()) {
             Ok(Some(patient)) => Ok(is_healthy(&see(&patient).await)),
             Ok(None) => tour().await,
             Err(problem) => Err(problem),
         },
-        Some("--help" | "-h") => {
+        Ok(Asked::Usage) => {
             println!("{}", usage());
             Ok(true)
         }
-        Some(name) => match disorders::named(name) {
-            Some(disorder) => visit(disorder).await.map(|findings| is_healthy(&findings)),
-            None => {
-                eprintln!("{name} is no state known here\n\n{}", usage());
-                return ExitCode::from(2);
-            }
-        },
+        Ok(Asked::State(disorder)) => visit(disorder).await.map(|findings| is_healthy(&findings)),
+        Err(problem) => {
+            eprintln!("{problem}\n\n{}", usage());
+            return ExitCode::from(2);
+        }
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -77,6 +76,30 @@ async fn main() -> ExitCode {
         Err(problem) => {
             eprintln!("doctor: {problem}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// What the command line asks for.
+enum Asked {
+    Usage,
+    /// That of the variables, or else all states.
+    Patient,
+    State(&'static Disorder),
+}
+
+impl Asked {
+    fn by(arguments: &[String]) -> Result<Self, Problem> {
+        match arguments {
+            [] => Ok(Self::Patient),
+            [help] if ["--help", "-h"].contains(&help.as_str()) => Ok(Self::Usage),
+            [name] => disorders::named(name)
+                .map(Self::State)
+                .ok_or_else(|| Problem::new(format!("{name} is no state known here"))),
+            _ => Err(Problem::new(format!(
+                "one state at a time, and no more: {}",
+                arguments.join(" ")
+            ))),
         }
     }
 }

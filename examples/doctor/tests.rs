@@ -131,3 +131,27 @@ fn an_environment_that_is_wrong_is_told_in_a_sentence() {
         "{problem}"
     );
 }
+
+#[test]
+fn an_argument_that_is_not_known_is_refused() {
+    let asked = |arguments: &[&str]| {
+        let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+        Asked::by(&arguments).map_err(|problem| problem.to_string())
+    };
+    assert!(matches!(asked(&[]), Ok(Asked::Patient)));
+    assert!(matches!(asked(&["-h"]), Ok(Asked::Usage)));
+    assert!(matches!(asked(&["healthy"]), Ok(Asked::State(_))));
+    for (arguments, says) in [
+        (&["bogus"][..], "bogus is no state known here"),
+        (
+            &["healthy", "bogus"],
+            "one state at a time, and no more: healthy bogus",
+        ),
+        (
+            &["--help", "bogus"],
+            "one state at a time, and no more: --help bogus",
+        ),
+    ] {
+        assert_eq!(asked(arguments).err().as_deref(), Some(says));
+    }
+}
