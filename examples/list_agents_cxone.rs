@@ -33,6 +33,7 @@ use crate::{
     problem::Problem,
     simulation::Simulation,
     summary::Summary,
+    variables::setting,
 };
 
 const USAGE: &str = "\
@@ -52,7 +53,8 @@ async fn main() -> ExitCode {
         "list_agents_cxone",
         USAGE,
         async |wrong_secret, narrator| {
-            list_agents(Tenant::choose(wrong_secret).await?, narrator).await
+            let tenant = Tenant::choose(wrong_secret, |name| env::var(name).ok()).await?;
+            list_agents(tenant, narrator).await
         },
     )
     .await
@@ -66,20 +68,22 @@ struct Tenant {
 }
 
 impl Tenant {
-    async fn choose(wrong_secret: bool) -> Result<Self, Problem> {
+    async fn choose(
+        wrong_secret: bool,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problem> {
         let names = [
             "CXONE_CLIENT_ID",
             "CXONE_CLIENT_SECRET",
             "CXONE_ACCESS_KEY_ID",
             "CXONE_ACCESS_KEY_SECRET",
         ];
-        let Some([id, secret, key_id, key_secret]) =
-            settings(names, wrong_secret, |name| env::var(name).ok())?
+        let Some([id, secret, key_id, key_secret]) = settings(names, wrong_secret, &variable)?
         else {
             return Self::simulated(wrong_secret).await;
         };
-        let issuer =
-            env::var("CXONE_ISSUER").unwrap_or_else(|_| Environment::Global.issuer().to_owned());
+        let default = || Environment::Global.issuer().to_owned();
+        let issuer = setting("CXONE_ISSUER", &variable).unwrap_or_else(default);
         let registration = ClientRegistration::new(id, secret);
         let source = Cxone::for_issuer(&issuer, registration, AccessKey::new(key_id, key_secret))?;
         println!("This is the tenant of that access key, by {issuer}.\n");
@@ -215,6 +219,28 @@ mod tests {
         ] {
             assert!(lines.contains(sign), "{sign}: {lines}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_issuer_that_is_not_named_is_that_of_global_production() {
+        for (set, issuer) in [
+            (None, "https://cxone.niceincontact.com"),
+            (Some(""), "https://cxone.niceincontact.com"),
+            (Some("https://login.test"), "https://login.test"),
+        ] {
+            let variable = |name: &str| match name {
+                "CXONE_ISSUER" => set.map(str::to_owned),
+                _ => Some("value".to_owned()),
+            };
+            let tenant = Tenant::choose(false, variable).await.unwrap();
+            let source = format!("{:?}", tenant.source);
+            assert!(source.contains(&format!("{issuer:?}")), "{source}");
+        }
+        let tenant = Tenant::choose(false, |_| Some("no issuer".to_owned())).await;
+        assert_eq!(
+            tenant.err().unwrap().to_string(),
+            "the issuer cannot be used: it is not a URL such as https://login.example.com"
+        );
     }
 
     #[tokio::test]

@@ -10,7 +10,10 @@ use clearance_genesys::{GenesysCloud, Region};
 use clearance_oauth::{ClientCredentials, check};
 use http::Uri;
 
-use crate::{problem::Problem, variables::settings};
+use crate::{
+    problem::Problem,
+    variables::{setting, settings},
+};
 
 const OAUTH: [&str; 4] = [
     "DOCTOR_TOKEN_URL",
@@ -50,7 +53,7 @@ impl Patient {
                 &id,
                 &secret,
                 &api_url,
-                variable("DOCTOR_SCOPE"),
+                setting("DOCTOR_SCOPE", &variable),
             )
             .map(Some);
         }

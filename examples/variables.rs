@@ -2,12 +2,17 @@
 
 use crate::problem::Problem;
 
+/// The value of this variable. `None`: it is not set, or empty, which says the same.
+pub(crate) fn setting(name: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    variable(name).filter(|value| !value.trim().is_empty())
+}
+
 /// The values of these variables. `None`: none of them is set, and the simulated platform is meant.
 pub(crate) fn settings<const N: usize>(
     names: [&str; N],
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<[String; N]>, Problem> {
-    let values = names.map(|name| variable(name).filter(|value| !value.trim().is_empty()));
+    let values = names.map(|name| setting(name, &variable));
     if values.iter().all(Option::is_none) {
         return Ok(None);
     }

@@ -40,9 +40,9 @@ pub fn url(what: &str, url: &str) -> Result<Uri, ConfigError> {
     }
     let uri: Uri = url.parse().map_err(|_| {
         unusable(if url.contains("://") {
-            "it is not a URL such as https://login.example.com/oauth/token"
+            "it is not a URL such as https://login.example.com"
         } else {
-            "begin it with https://, as in https://login.example.com/oauth/token"
+            "begin it with https://, as in https://login.example.com"
         })
     })?;
     let origin = Audience::origin_of(&uri).map_err(|error| unusable(&error.to_string()))?;
