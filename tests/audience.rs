@@ -6,7 +6,10 @@ mod support;
 
 use clearance::{Audience, RefusalReason, Retry401Layer, SkewAuthLayer, TokenRefused};
 use clearance_test::ScriptedSource;
-use http::{HeaderValue, Method, Request, header::AUTHORIZATION};
+use http::{
+    HeaderValue, Method, Request,
+    header::{AUTHORIZATION, HOST},
+};
 use http_body_util::Full;
 use support::{Api, get};
 use tower::{Layer, ServiceBuilder, ServiceExt};
@@ -21,17 +24,17 @@ fn source() -> ScriptedSource {
 }
 
 async fn token_sent(method: Method, uri: &str) -> bool {
+    token_sent_by(|| Request::builder().method(method.clone()).uri(uri)).await
+}
+
+async fn token_sent_by(head: impl Fn() -> http::request::Builder) -> bool {
     let (source, api) = (source(), Api::new(|_, _| 200));
     let stack = ServiceBuilder::new()
         .layer(SkewAuthLayer::new(source.clone()))
         .service(api.service());
     // Once with an empty cache, and once with a token in it.
     for _ in 0..2 {
-        let request = Request::builder()
-            .method(method.clone())
-            .uri(uri)
-            .body(Full::default())
-            .unwrap();
+        let request = head().body(Full::default()).unwrap();
         stack.clone().oneshot(request).await.unwrap();
         stack.clone().oneshot(get()).await.unwrap();
     }
@@ -63,6 +66,14 @@ async fn the_token_is_not_sent_over_plain_http_off_loopback() {
         !token_sent(Method::GET, "http://internal.example.com/").await,
         "although it is in the audience"
     );
+    for (host, sent) in [
+        ("127.0.0.1:8080", true),
+        ("api.example.com", true),
+        ("internal.example.com", false),
+    ] {
+        let head = || Request::get("/").header(HOST, host);
+        assert_eq!(token_sent_by(head).await, sent, "{host}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

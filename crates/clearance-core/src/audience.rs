@@ -11,6 +11,7 @@ use crate::origin::{self, Address, Origin, Scheme};
 ///
 /// Origins are compared by scheme, host (without case and without one trailing dot) and effective port. Nothing is
 /// ever attached on `CONNECT` and `TRACE`, nor over plain `http` except to loopback (an IP literal, or exactly `localhost`).
+/// Where only a `Host` field tells the address, the scheme is that of the listed origin: `https` if both are listed.
 ///
 /// ```
 /// use clearance_core::{Audience, Withheld};
@@ -172,14 +173,19 @@ impl Audience {
 
     fn admits_address(&self, address: Option<Address<'_>>) -> Result<OriginSlot, Withheld> {
         let address = address.ok_or(Withheld::OtherOrigin)?;
-        let slot = match &self.origins {
-            None => OriginSlot::shared(address.hash()),
+        let (slot, scheme) = match &self.origins {
+            None => (OriginSlot::shared(address.hash()), address.scheme),
             Some(origins) => {
-                let index = origins.iter().position(|origin| origin.is(&address));
-                OriginSlot::nth(index.ok_or(Withheld::OtherOrigin)?)
+                let find = |scheme| {
+                    let is = |it: &Origin| it.scheme() == scheme && it.is(&address);
+                    Some((origins.iter().position(is)?, scheme))
+                };
+                let found = find(Scheme::Https).or_else(|| find(Scheme::Http));
+                let (index, scheme) = found.ok_or(Withheld::OtherOrigin)?;
+                (OriginSlot::nth(index), Some(scheme))
             }
         };
-        if address.scheme == Some(Scheme::Http) && !self.plain_http && !address.is_loopback() {
+        if scheme == Some(Scheme::Http) && !self.plain_http && !address.is_loopback() {
             return Err(Withheld::PlainHttp);
         }
         Ok(slot)

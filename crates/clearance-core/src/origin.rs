@@ -162,6 +162,10 @@ impl Origin {
         authority == Some(&*self.authority) && uri.scheme() == Some(scheme)
     }
 
+    pub(crate) fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
     pub(crate) fn is(&self, address: &Address<'_>) -> bool {
         // Where the scheme is not told, a port that is not told either is this origin's default.
         let scheme = address.scheme.unwrap_or(self.scheme);

@@ -89,6 +89,20 @@ fn without_an_authority_the_host_field_is_judged() {
 }
 
 #[test]
+fn plain_http_is_for_loopback_only_where_the_host_field_is_judged_too() {
+    let open = Audience::origin("http://internal.example.com").unwrap();
+    for host in ["internal.example.com", "internal.example.com:80"] {
+        assert_eq!(with_host(&open, host), Err(Withheld::PlainHttp), "{host}");
+    }
+    assert!(with_host(&open.insecure_plain_http(), "internal.example.com").is_ok());
+    let loopback = Audience::origin("http://localhost").unwrap();
+    assert!(with_host(&loopback, "localhost").is_ok());
+    let both = Audience::origins(["http://api.example.com", "https://api.example.com"]);
+    let slot = with_host(&both.unwrap(), "api.example.com");
+    assert_eq!(slot.unwrap().index(), 1, "the one that is safe");
+}
+
+#[test]
 fn two_host_fields_are_nobodys() {
     let mut headers = HeaderMap::new();
     headers.append(HOST, HeaderValue::from_static("api.example.com"));

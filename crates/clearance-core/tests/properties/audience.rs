@@ -17,6 +17,14 @@ const OURS: [&str; 8] = [
     "http://[::1]:80",
 ];
 
+/// Over plain `http` to other machines.
+const OPEN: [&str; 4] = [
+    "http://api.example.com",
+    "http://10.0.0.1:8080",
+    "http://[2001:db8::1]",
+    "http://localhost.evil.test",
+];
+
 const HOSTS: [&str; 46] = [
     "api.example.com",
     "API.Example.COM",
@@ -173,6 +181,28 @@ proptest! {
             let (scheme, ..) = origin_of(ours).unwrap();
             prop_assert_eq!(origin_of(&format!("{scheme}://{authority}")), origin_of(ours), "{}", authority);
         }
+    }
+
+    #[test]
+    fn a_host_field_says_what_an_address_says_over_https_or_else_over_http(
+        ours in proptest::collection::vec(select([&OURS[..], &OPEN[..]].concat()), 1..4),
+        authority in authority(),
+        insecure in any::<bool>(),
+    ) {
+        let Ok(value) = HeaderValue::from_bytes(authority.as_bytes()) else { return Ok(()) };
+        let addresses = ["https", "http"].map(|scheme| format!("{scheme}://{authority}/x").parse::<Uri>());
+        let [Ok(https), Ok(http)] = addresses else { return Ok(()) };
+        // Of an address that is cut short by a `/`, a field is none.
+        prop_assume!(https.path() == "/x");
+        let audience = Audience::origins(ours.iter().copied()).unwrap();
+        let audience = if insecure { audience.insecure_plain_http() } else { audience };
+        let judge = |uri: &Uri, headers: HeaderMap| audience.admits(&Method::GET, uri, &headers);
+        let none = HeaderMap::new;
+        prop_assert_eq!(
+            judge(&Uri::from_static("/x"), HeaderMap::from_iter([(HOST, value)])),
+            judge(&https, none()).or_else(|_| judge(&http, none())),
+            "{} in {}", authority, audience
+        );
     }
 
     #[test]
