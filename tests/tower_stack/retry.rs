@@ -3,15 +3,15 @@
 use std::future::{Ready, ready};
 
 use clearance::{RateLimitBackoffLayer, Replay, ReplayBodyLayer, Retry401Layer, SkewAuthLayer};
-use http::{Request, Response, StatusCode};
+use http::{HeaderName, Request, Response, StatusCode, Version, header::CONTENT_TYPE};
 use tower::{
     ServiceBuilder, ServiceExt,
     retry::{Policy, RetryLayer},
 };
 
 use crate::{
-    API,
-    server::{Server, reply},
+    API, SECOND,
+    server::{Reply, Server, limited, reply, with},
     streamed::{Streamed, pattern},
     tokens,
 };
@@ -81,5 +81,39 @@ async fn a_retry_policy_sends_a_kept_body_again_and_no_other() {
             assert_eq!(server.sends(), sends, "{length} bytes, {kind}");
             assert!(server.seen().iter().all(|seen| seen.body == bytes));
         }
+    }
+}
+
+/// A reply of gRPC without messages.
+fn status(code: &str) -> Reply {
+    let reply = with(reply(200), CONTENT_TYPE, "application/grpc");
+    with(reply, HeaderName::from_static("grpc-status"), code)
+}
+
+/// A call that has two seconds is sent again, as it was, when one is over.
+#[tokio::test(start_paused = true)]
+async fn each_attempt_of_a_call_has_the_whole_time_of_its_grpc_timeout() {
+    for limits in [false, true] {
+        let server = Server::new(move |seen, before| match before {
+            0 => Some(reply(503)),
+            1 if limits => limited(1),
+            _ if seen.token == "stale" && !limits => Some(status("16")),
+            _ => Some(status("0")),
+        });
+        let stack = ServiceBuilder::new()
+            .layer(ReplayBodyLayer::new())
+            .layer(RetryLayer::new(OnceMore::new()))
+            .layer(Retry401Layer::new())
+            .layer(RateLimitBackoffLayer::new())
+            .layer(SkewAuthLayer::new(tokens().with_delay(SECOND)))
+            .service(server.service());
+        let call = Request::post(API)
+            .version(Version::HTTP_2)
+            .header("grpc-timeout", "2S")
+            .body(Streamed::chunked(pattern(5), 5));
+        let answer = stack.oneshot(call.unwrap()).await.unwrap();
+        assert_eq!(answer.status(), 200, "limits: {limits}");
+        assert_eq!(answer.headers()["grpc-status"], "0", "limits: {limits}");
+        assert_eq!(server.sends(), 3);
     }
 }

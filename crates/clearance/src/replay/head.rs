@@ -7,6 +7,7 @@
 use std::{
     fmt, ptr,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -53,6 +54,8 @@ struct Fields {
 
 /// So much is kept in place, without an allocation: a dozen ordinary fields.
 const IN_PLACE: usize = 512;
+/// So much later than the outermost layer another one may keep the same head.
+const LATER: Duration = Duration::from_millis(5);
 /// What is allocated at first for more: beyond a kibibyte allocators take much longer.
 const LONGER: usize = 1000;
 
@@ -63,7 +66,8 @@ struct Lengths(u64);
 // ===== impl Seat =====
 
 impl Seat {
-    /// Keeps `head`. `false`: another one is kept here, as one that a layer in between has changed.
+    /// Keeps `head`. `false`: another one is kept here, as one that a layer in between has changed, or that of an earlier
+    /// attempt, whose deadline is not this one's.
     pub(super) fn keep<B>(&self, head: &Request<B>) -> bool {
         let mut kept = self.lock();
         if kept.line.is_some() {
@@ -100,7 +104,12 @@ impl Head {
 
     /// Whether this is a copy of `head`.
     fn is_of<B>(&self, head: &Request<B>) -> bool {
-        self.line.as_ref().is_some_and(|line| line.is_of(head)) && self.fields.are(head.headers())
+        self.line.as_ref().is_some_and(|line| line.is_of(head))
+            && self.fields.are(head.headers())
+            && self.deadline().is_none_or(|kept| {
+                grpc::deadline(head)
+                    .is_some_and(|deadline| deadline.saturating_duration_since(kept) <= LATER)
+            })
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {

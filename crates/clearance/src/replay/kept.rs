@@ -105,11 +105,31 @@ mod tests {
         );
     }
 
-    /// A call of gRPC that has three seconds.
+    /// tower's `Retry` sends a head again as it was, with the same body.
+    #[tokio::test(start_paused = true)]
+    async fn another_attempt_has_a_deadline_of_its_own() {
+        let request = request(ReplayBody::new(Full::<Bytes>::from("text")));
+        let keep = || KeptRequest::of(&request).unwrap();
+        let outer = keep();
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let inner = keep();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let attempt = keep();
+        assert!(outer.head.is_none() && inner.head.is_none() && attempt.head.is_some());
+        assert_eq!(inner.deadline(), outer.deadline());
+        let left = attempt.deadline().map(|deadline| deadline - Instant::now());
+        assert_eq!(left, Some(Duration::from_secs(3)));
+    }
+
     fn call<B: Replay>(body: B) -> KeptRequest<B> {
+        KeptRequest::of(&request(body)).unwrap()
+    }
+
+    /// A call of gRPC that has three seconds.
+    fn request<B>(body: B) -> Request<B> {
         let request = Request::post("https://api.example.com")
             .version(Version::HTTP_2)
             .header("grpc-timeout", "3S");
-        KeptRequest::of(&request.body(body).unwrap()).unwrap()
+        request.body(body).unwrap()
     }
 }
