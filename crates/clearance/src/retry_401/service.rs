@@ -38,11 +38,6 @@ impl<S> Retry401<S> {
         &self.inner
     }
 
-    /// The inner service, to be changed.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
     /// The inner service, without the layer.
     pub fn into_inner(self) -> S {
         self.inner
