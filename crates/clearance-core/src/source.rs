@@ -31,7 +31,9 @@ use crate::{Audience, Token, TokenError};
 /// # Ok::<(), TokenError>(()) }).unwrap();
 /// ```
 pub trait TokenSource: Send + Sync + 'static {
-    /// Mints a token. Called from a task of the layers' own, never by two callers at once; it may be dropped at any await.
+    /// Mints a token. Called from a task of the layers' own; it may be dropped at any await. A layer and its clones never
+    /// call it twice at once, but two layers that share a source (an [`Arc`] of it, an [`AnyTokenSource`]) may: each has a
+    /// token of its own.
     fn fetch(&self) -> impl Future<Output = Result<Token, TokenError>> + Send;
 
     /// Where its tokens may be sent. `None` only while that is not known yet, before discovery; it is asked again after
