@@ -25,8 +25,9 @@ impl SkewAuthLayer {
         }
     }
 
-    /// Renew a token in the background when it has this long to live, and at the latest in the middle of its life.
-    /// Default: min(5 min, lifetime / 5). Applies to all clones, from the next token on.
+    /// Renew a token in the background when it has this long to live, or longer where refreshes are slow or tokens have to
+    /// ripen: at the earliest in the middle of its life, less a jitter of up to 2 % of that life. Default:
+    /// min(5 min, lifetime / 5). Applies to all clones, from the next token on.
     pub fn soft_margin(self, margin: Duration) -> Self {
         self.shared.with(|cache, _| cache.set_soft_margin(margin));
         self
