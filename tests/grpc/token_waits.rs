@@ -4,6 +4,7 @@ use std::{future::Future, time::Duration};
 
 use clearance::{RefusalReason, Retry401Layer, SkewAuthLayer, TokenError};
 use clearance_test::{ScriptedSource, Step};
+use http::{HeaderValue, Version, header::CONTENT_TYPE};
 use tokio::time::Instant;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
@@ -37,6 +38,26 @@ async fn a_call_waits_no_longer_for_a_token_than_for_its_reply() {
     let told = timeouts(&api);
     assert!(told.len() == 1 && around(told[0], 7_000), "{told:?}");
     assert_eq!(source.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_does_a_call_of_grpc_web_over_http_1() {
+    let source = ScriptedSource::script([Step::Fresh.after(3 * SECOND)]);
+    let api = Api::new(|_, _| messages());
+    let stack = SkewAuthLayer::new(source).layer(api.service());
+    let web = |timeout| {
+        let mut call = call(Some(timeout));
+        *call.version_mut() = Version::HTTP_11;
+        let kind = HeaderValue::from_static("application/grpc-web+proto");
+        call.headers_mut().insert(CONTENT_TYPE, kind);
+        call
+    };
+    let start = Instant::now();
+    stack.clone().oneshot(web("1S")).await.unwrap_err();
+    assert!(around(start.elapsed(), 1_000), "{:?}", start.elapsed());
+    stack.oneshot(web("10S")).await.unwrap();
+    let told = timeouts(&api);
+    assert!(told.len() == 1 && around(told[0], 8_000), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, header::CONTENT_TYPE};
 use tokio::time::Instant;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -21,11 +21,17 @@ pub(crate) const UNAUTHENTICATED: u32 = 16;
 #[cfg(any(feature = "skew-auth", feature = "rate-limit-backoff"))]
 #[inline]
 pub(crate) fn status(headers: &HeaderMap) -> Option<u32> {
-    let kind = headers.get(http::header::CONTENT_TYPE)?.as_bytes();
-    if !kind.starts_with(b"application/grpc") {
+    if !is_spoken(headers) {
         return None;
     }
     number(headers.get("grpc-status")?)
+}
+
+/// By the content type, that of gRPC-Web included.
+#[inline]
+fn is_spoken(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
 }
 
 /// How long the server wants a retry to wait. Negative or illegible: it does not want one (gRFC A6).
@@ -35,10 +41,11 @@ pub(crate) fn pushback(headers: &HeaderMap) -> Option<Duration> {
     number(millis).map(|millis| Duration::from_millis(millis.into()))
 }
 
-/// When nobody waits for the reply any more, where the request says so. gRPC is spoken over HTTP/2: of no other request is
-/// the field looked for.
+/// When nobody waits for the reply any more, where the request says so. The field is looked for over HTTP/2, and of other
+/// requests where they are of gRPC-Web.
 pub(crate) fn deadline<B>(request: &Request<B>) -> Option<Instant> {
-    if request.version() != Version::HTTP_2 {
+    let may_be_web = || *request.method() == Method::POST && is_spoken(request.headers());
+    if request.version() != Version::HTTP_2 && !may_be_web() {
         return None;
     }
     Instant::now().checked_add(timeout(request.headers())?)
@@ -177,12 +184,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_is_that_of_an_http_2_request() {
+    async fn a_deadline_is_that_of_an_http_2_request_or_of_grpc_web() {
         let in_a_second = Instant::now() + Duration::from_secs(1);
         assert_eq!(deadline(&request(Version::HTTP_2, "1S")), Some(in_a_second));
         assert_eq!(deadline(&request(Version::HTTP_2, "soon")), None);
         assert_eq!(deadline(&request(Version::HTTP_11, "1S")), None);
         assert!(deadline(&request(Version::HTTP_2, "99999999H")).is_some());
+        for (method, kind, is) in [
+            (Method::POST, "application/grpc-web+proto", true),
+            (Method::POST, "application/grpc-web-text", true),
+            (Method::POST, "application/json", false),
+            (Method::GET, "application/grpc-web+proto", false),
+        ] {
+            let mut web = request(Version::HTTP_11, "1S");
+            let name = method.to_string();
+            *web.method_mut() = method;
+            web.headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+            assert_eq!(deadline(&web), is.then_some(in_a_second), "{name} {kind}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
