@@ -239,7 +239,7 @@ mod tests {
         let tenant = Tenant::choose(false, |_| Some("no issuer".to_owned())).await;
         assert_eq!(
             tenant.err().unwrap().to_string(),
-            "the issuer cannot be used: it is not a URL such as https://login.example.com"
+            "the issuer cannot be used: begin it with https://, as in https://login.example.com"
         );
     }
 
