@@ -88,18 +88,24 @@ where
             match this.state.as_mut().project() {
                 StateProj::Sent { future, sent } => {
                     let mut polled = future.poll(cx);
-                    if let Poll::Ready(Ok(response)) = &mut polled {
-                        match sent {
+                    match &mut polled {
+                        Poll::Ready(Ok(response)) => match sent {
                             Some(sent) if sent.is_no_news(response) => {}
                             _ => answered(sent.take(), response),
-                        }
+                        },
+                        // Whoever keeps this future must not keep the trial of a token with it.
+                        Poll::Ready(Err(_)) => drop(sent.take()),
+                        Poll::Pending => {}
                     }
                     return polled.map_err(Into::into);
                 }
-                StateProj::Waiting { cold } => {
-                    let (future, sent) = ready!(cold.as_mut().poll(cx))?;
-                    this.state.set(State::Sent { future, sent });
-                }
+                StateProj::Waiting { cold } => match ready!(cold.as_mut().poll(cx)) {
+                    Ok((future, sent)) => this.state.set(State::Sent { future, sent }),
+                    Err(error) => {
+                        this.state.set(State::Failed { error: None });
+                        return Poll::Ready(Err(error));
+                    }
+                },
                 StateProj::Failed { error } => {
                     let error = error
                         .take()
