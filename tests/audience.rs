@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+mod logged;
 mod support;
 
 use clearance::{Audience, RefusalReason, Retry401Layer, SkewAuthLayer, TokenRefused};
@@ -149,4 +150,28 @@ async fn a_source_that_never_learns_its_audience_sends_its_token_nowhere() {
         .service(api.service());
     stack.oneshot(get()).await.unwrap();
     assert_eq!(api.seen()[0].token, "");
+}
+
+/// Of a mistyped audience there is never a first token.
+#[tokio::test(start_paused = true)]
+async fn that_the_token_is_withheld_is_told_before_the_first_token_too() {
+    let log = logged::Logged::begin();
+    let (source, api) = (source(), Api::new(|_, _| 200));
+    let stack = SkewAuthLayer::new(source.clone()).layer(api.service());
+    let call = |uri: &str| {
+        let request = Request::get(uri).body(Full::default()).unwrap();
+        stack.clone().oneshot(request)
+    };
+    let told = || log.text().matches("token not attached").count();
+    for (count, fetches) in [(1, 0), (2, 1)] {
+        call("https://files.example.com/").await.unwrap();
+        assert_eq!((told(), source.fetches()), (count, fetches));
+        call("https://api.example.com/").await.unwrap();
+        assert_eq!((told(), source.fetches()), (count, 1));
+    }
+    assert!(
+        log.text().contains("withheld=OtherOrigin"),
+        "{}",
+        log.text()
+    );
 }

@@ -100,7 +100,10 @@ where
         if let Some(audience) = self.shared.source().audience() {
             match judge(&audience, &request) {
                 Ok(slot) => waiting = waiting.to(slot),
-                Err(_) => return ResponseFuture::sent(self.inner.call(request), None),
+                Err(why) => {
+                    tell(why);
+                    return ResponseFuture::sent(self.inner.call(request), None);
+                }
             }
         }
         match self.shared.try_grant(min, &mut waiting) {
@@ -142,8 +145,8 @@ pub(super) fn attach<B>(
 ) -> Option<Sent> {
     let slot = match token.judge(request) {
         Ok(slot) => slot,
-        Err(withheld) => {
-            tracing::debug!(?withheld, "token not attached");
+        Err(why) => {
+            tell(why);
             if terms.on_trial {
                 shared.seat_left(token.id);
             }
@@ -161,6 +164,11 @@ pub(super) fn attach<B>(
         return None;
     }
     Some(Sent::new(shared, token, slot, terms, now, route))
+}
+
+#[cold]
+fn tell(withheld: Withheld) {
+    tracing::debug!(?withheld, "token not attached");
 }
 
 /// The last value of the field goes: the caller's own stay as they were.
