@@ -1,6 +1,6 @@
 //! A call with a deadline that needs a token: how long does it wait, and what is sent or told when that is over?
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, io, time::Duration};
 
 use clearance::{RefusalReason, Retry401Layer, SkewAuthLayer, TokenError};
 use clearance_test::{ScriptedSource, Step};
@@ -58,6 +58,26 @@ async fn so_does_a_call_of_grpc_web_over_http_1() {
     stack.oneshot(web("10S")).await.unwrap();
     let told = timeouts(&api);
     assert!(told.len() == 1 && around(told[0], 8_000), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_passes_while_the_service_is_not_ready_is_not_blamed_on_the_token() {
+    let source = ScriptedSource::counting().with_delay(SECOND / 10);
+    let api = Api::slow(10 * SECOND, |_, _| messages());
+    let stack = ServiceBuilder::new()
+        .layer(SkewAuthLayer::new(source.clone()))
+        .concurrency_limit(1)
+        .service(api.service());
+    let start = Instant::now();
+    let first = tokio::spawn(stack.clone().oneshot(call(None)));
+    let error = stack.oneshot(call(Some("3S"))).await.unwrap_err();
+    let took = start.elapsed();
+    first.await.unwrap().unwrap();
+    assert!(around(took, 3_000), "{took:?}");
+    assert_eq!((source.fetches(), api.seen().len()), (1, 1));
+    let kind = error.downcast_ref::<io::Error>().unwrap().kind();
+    assert_eq!(kind, io::ErrorKind::TimedOut);
+    assert!(error.to_string().contains("ready"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

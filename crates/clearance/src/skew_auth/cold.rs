@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -50,6 +51,22 @@ enum Step {
     },
 }
 
+impl Step {
+    /// What is said where the deadline passes meanwhile.
+    fn timed_out(&self) -> BoxError {
+        match self {
+            Self::Token(_) => {
+                let late = "no token came within the grpc-timeout of the request";
+                TokenError::unavailable(late).into()
+            }
+            Self::Readiness { .. } => {
+                let late = "the service was not ready within the grpc-timeout of the request";
+                io::Error::new(io::ErrorKind::TimedOut, late).into()
+            }
+        }
+    }
+}
+
 /// A grant that frees its seat if it is not used.
 struct Seated {
     shared: Arc<Shared>,
@@ -90,8 +107,7 @@ where
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<Called<S::Future>, BoxError>> {
         if let Some(deadline) = &mut self.deadline {
             if deadline.as_mut().poll(cx).is_ready() {
-                let late = "no token came within the grpc-timeout of the request";
-                return Poll::Ready(Err(TokenError::unavailable(late).into()));
+                return Poll::Ready(Err(self.step.timed_out()));
             }
         }
         loop {

@@ -61,7 +61,9 @@
 //!
 //! # Errors
 //!
-//! The error is a boxed one, since this layer can fail by itself: downcast it to [`TokenError`](crate::TokenError).
+//! The error is a boxed one, since this layer can fail by itself: downcast it to [`TokenError`](crate::TokenError). Where
+//! the token had come and the service did not become ready within a `grpc-timeout`, it is an [`io::Error`](std::io::Error)
+//! of the kind [`TimedOut`](std::io::ErrorKind::TimedOut).
 //!
 //! **Erase outside, not inside.** Over a service whose error is `Box<dyn Error>` *and* whose type is erased
 //! (`BoxCloneSyncService<_, _, BoxError>`), rustc refuses to await the stack in a spawned async block with
