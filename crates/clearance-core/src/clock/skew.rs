@@ -52,6 +52,12 @@ impl Skew {
         (nanos(ahead) - self.offset).abs() <= self.error
     }
 
+    /// How far this server's clock is from that of another one, whichever is ahead.
+    #[must_use]
+    pub fn apart(&self, other: &Self) -> Duration {
+        duration(self.offset - other.offset)
+    }
+
     /// The skew of the clock itself: its stamps may lag behind it by up to [`STAMP_LAG`].
     #[must_use]
     pub fn with_lag(self) -> Self {
@@ -141,6 +147,16 @@ mod tests {
         };
         for (ahead, covered) in [(499, false), (500, true), (1500, true), (1501, false)] {
             assert_eq!(skew.covers(Duration::from_nanos(ahead)), covered, "{ahead}");
+        }
+    }
+
+    #[test]
+    fn two_servers_on_different_sides_are_as_far_apart_as_both_skews_together() {
+        let skew = |offset| Skew { offset, error: 9 };
+        for (one, other, apart) in [(500, 700, 200), (700, -500, 1200), (-500, -700, 200)] {
+            let apart = Duration::from_nanos(apart);
+            assert_eq!(skew(one).apart(&skew(other)), apart);
+            assert_eq!(skew(other).apart(&skew(one)), apart);
         }
     }
 }
