@@ -2,8 +2,10 @@
 
 use std::{sync::atomic::Ordering::Relaxed, time::SystemTime};
 
-use clearance::SkewAuthLayer;
-use clearance_test::{TokioWallClock, sim::Genesys};
+use clearance::{Audience, SkewAuthLayer};
+use clearance_test::{ScriptedSource, TokioWallClock, sim::Genesys};
+use http::{Request, header::HOST};
+use tower::{Layer, ServiceExt};
 
 use crate::{
     Body, all_three, hammer,
@@ -68,4 +70,23 @@ async fn a_machine_that_slept_blames_no_clock_and_knows_the_time() {
         .duration_since(issuer_now())
         .unwrap_or_else(|early| early.duration());
     assert!(off <= SECOND, "{off:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_host_is_known_by_its_origin_however_a_request_addressed_it() {
+    let hosts = ["https://api.example.com", "http://localhost:8080"];
+    let source = ScriptedSource::counting().with_audience(Audience::origins(hosts).unwrap());
+    let api = Api::new(|_, _| dated(0));
+    let auth = SkewAuthLayer::new(source);
+    for host in ["API.example.com:443", "localhost:8080"] {
+        let request = Request::get("/users").header(HOST, host);
+        let request = request.body(Body::default()).unwrap();
+        auth.layer(api.service()).oneshot(request).await.unwrap();
+    }
+    assert!(api.seen().iter().all(|seen| seen.token == "token-1"));
+    let named = auth.status().hosts.into_iter().map(|host| host.origin);
+    assert_eq!(named.collect::<Vec<_>>(), hosts);
+    for host in hosts {
+        assert!(auth.clock().now_at(host).is_some(), "{host}");
+    }
 }

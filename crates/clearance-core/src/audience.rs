@@ -125,6 +125,13 @@ impl Audience {
         self
     }
 
+    /// The listed origin behind a slot, where it has that slot to itself.
+    #[must_use]
+    pub fn listed(&self, slot: OriginSlot) -> Option<Uri> {
+        let origins = self.origins.as_ref().filter(|_| slot != OriginSlot::LAST)?;
+        origins.get(slot.index())?.to_string().parse().ok()
+    }
+
     /// Whether a request with this head may carry the token. Allocates nothing.
     ///
     /// # Errors
@@ -160,7 +167,7 @@ impl Audience {
     fn admits_host(&self, headers: &HeaderMap) -> Result<OriginSlot, Withheld> {
         let mut hosts = headers.get_all(HOST).iter();
         match (hosts.next(), hosts.next()) {
-            (None, _) if self.unaddressed => Ok(OriginSlot::UNADDRESSED),
+            (None, _) if self.unaddressed => Ok(OriginSlot::LAST),
             (None, _) => Err(Withheld::Unaddressed),
             (Some(host), None) => {
                 let authority =
@@ -211,7 +218,8 @@ impl OriginSlot {
     /// How many slots there are.
     pub const COUNT: usize = 64;
 
-    const UNADDRESSED: Self = Self(63);
+    /// Also of all requests that do not tell where they go.
+    const LAST: Self = Self(63);
 
     /// The slot's number.
     #[must_use]

@@ -68,13 +68,15 @@ impl ServerClocks {
         &self.wall
     }
 
-    /// A request is about to be sent to the host behind a slot, which gets a name when it is met first.
     #[inline]
+    pub(crate) fn has_met(&self, slot: OriginSlot) -> bool {
+        self.hosts[slot.index()].get().is_some()
+    }
+
+    /// A request is about to be sent to the host behind a slot, which gets a name when it is met first.
     pub(crate) fn meet(&self, slot: OriginSlot, uri: &Uri, headers: &HeaderMap) {
-        let host = &self.hosts[slot.index()];
-        if host.get().is_none() {
-            host.get_or_init(|| Box::new(Host::new(origin(uri, headers), self.anchor)));
-        }
+        self.hosts[slot.index()]
+            .get_or_init(|| Box::new(Host::new(origin(uri, headers), self.anchor)));
     }
 
     /// The host of that origin, by its slot.

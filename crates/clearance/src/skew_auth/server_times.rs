@@ -26,7 +26,9 @@ impl ServerTimes {
     }
 
     /// What the clock of this API host most likely shows now. `None` while no reply of it told its time, or if `origin`
-    /// is not the origin of a host that was called, such as `https://api.example.com`.
+    /// is not the origin of a host that was called, such as `https://api.example.com`. With
+    /// [`Audience::any`](crate::Audience::any), a host that is addressed by its `Host` field alone has no scheme and is not
+    /// found.
     #[must_use]
     pub fn now_at(&self, origin: &str) -> Option<SystemTime> {
         let clocks = self.0.clocks();

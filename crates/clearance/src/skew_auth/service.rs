@@ -15,6 +15,7 @@ use tower_service::Service;
 use super::{BoxError, MinRemaining, future::ResponseFuture, look::Look, sent::Sent};
 use crate::{
     grpc,
+    server_clocks::ServerClocks,
     token_cache::{CachedToken, Fresh, Shared, Terms, Waiting},
 };
 
@@ -153,7 +154,9 @@ pub(super) fn attach<B>(
             return None;
         }
     };
-    shared.clocks().meet(slot, request.uri(), request.headers());
+    if !shared.clocks().has_met(slot) {
+        token.meet(shared.clocks(), slot, request);
+    }
     let route = shared.route_of(slot, request.uri());
     // Cheaper than to look first, and then insert.
     if request
@@ -194,5 +197,14 @@ impl CachedToken {
             .map_or(Err(Withheld::OtherOrigin), |audience| {
                 judge(audience, request)
             })
+    }
+
+    /// A listed host is known by its own origin: a request that has it in its `Host` field does not tell the scheme.
+    #[cold]
+    fn meet<B>(&self, clocks: &ServerClocks, slot: OriginSlot, request: &Request<B>) {
+        let audience = self.audience.as_ref();
+        let listed = audience.and_then(|audience| audience.listed(slot));
+        let uri = listed.as_ref().unwrap_or(request.uri());
+        clocks.meet(slot, uri, request.headers());
     }
 }
