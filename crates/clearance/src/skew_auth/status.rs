@@ -63,7 +63,8 @@ pub enum TokenState {
     Ageing,
     /// It waits for a new token.
     Expired,
-    /// It waits for a new token, or for another call to try one.
+    /// A server refused the token. It waits for a new one, for another call to try one, or until the token is old enough
+    /// for that server; where nothing of that is under way it is sent at once, to try a token for all or with the old one.
     Refused,
 }
 
