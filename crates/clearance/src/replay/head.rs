@@ -70,7 +70,7 @@ impl Seat {
     /// attempt, whose deadline is not this one's.
     pub(super) fn keep<B>(&self, head: &Request<B>) -> bool {
         let mut kept = self.lock();
-        if kept.line.is_some() {
+        if kept.is_kept() {
             return kept.is_of(head);
         }
         kept.keep(head);
@@ -85,14 +85,8 @@ impl Seat {
 // ===== impl Head =====
 
 impl Head {
-    pub(super) fn of<B>(head: &Request<B>) -> Box<Self> {
-        let mut copy = Box::<Self>::default();
-        copy.keep(head);
-        copy
-    }
-
     /// Filled where it is, since it is long.
-    fn keep<B>(&mut self, head: &Request<B>) {
+    pub(super) fn keep<B>(&mut self, head: &Request<B>) {
         self.line = Some(Line {
             method: head.method().clone(),
             uri: head.uri().clone(),
@@ -100,6 +94,10 @@ impl Head {
             deadline: grpc::deadline(head),
         });
         self.fields.keep(head.headers());
+    }
+
+    pub(super) fn is_kept(&self) -> bool {
+        self.line.is_some()
     }
 
     /// Whether this is a copy of `head`.

@@ -8,27 +8,34 @@ use super::{Replay, head::Head};
 /// A request's head and body as they were before it was sent.
 #[derive(Debug)]
 pub(crate) struct KeptRequest<B> {
-    /// `None`: it is in the body's seat, where another layer has put it or will look for it.
-    head: Option<Box<Head>>,
-    extensions: Extensions,
+    /// `None`: all there is of the head is in the body's seat, where another layer has put it or will look for it.
+    own: Option<Box<Own>>,
     body: B,
+}
+
+/// What of a head is not in a seat. It is apart since it is large, and in most calls there is nothing of it.
+#[derive(Debug, Default)]
+struct Own {
+    /// Empty, if it is in the seat.
+    head: Head,
+    extensions: Extensions,
 }
 
 impl<B: Replay> KeptRequest<B> {
     /// A copy of `request`. `None` if its body cannot be sent twice.
     pub(crate) fn of(request: &Request<B>) -> Option<Self> {
         let body = request.body().keep()?;
-        Some(Self {
-            head: own(request, &body),
-            extensions: request.extensions().clone(),
-            body,
-        })
+        let is_seated = body.seat().is_some_and(|seat| seat.keep(request));
+        let own = Own::of(request, is_seated);
+        Some(Self { own, body })
     }
 
     /// The head as it was before the request was sent.
     pub(crate) fn head(&self) -> Parts {
         let mut head = self.read(Head::parts);
-        head.extensions = self.extensions.clone();
+        if let Some(own) = &self.own {
+            head.extensions = own.extensions.clone();
+        }
         head
     }
 
@@ -44,7 +51,8 @@ impl<B: Replay> KeptRequest<B> {
     }
 
     fn read<T>(&self, read: impl FnOnce(&Head) -> T) -> T {
-        match (&self.head, self.body.seat()) {
+        let own = self.own.as_ref().map(|own| &own.head);
+        match (own.filter(|head| head.is_kept()), self.body.seat()) {
             (Some(head), _) => read(head),
             (None, Some(seat)) => read(&seat.lock()),
             (None, None) => unreachable!("there is a seat where nothing was kept"),
@@ -52,10 +60,19 @@ impl<B: Replay> KeptRequest<B> {
     }
 }
 
-/// A copy of the head, unless the body has a seat for it.
-fn own<B: Replay>(request: &Request<B>, body: &B) -> Option<Box<Head>> {
-    let is_seated = body.seat().is_some_and(|seat| seat.keep(request));
-    (!is_seated).then(|| Head::of(request))
+impl Own {
+    /// Filled where it is, since it is long.
+    fn of<B>(request: &Request<B>, is_seated: bool) -> Option<Box<Self>> {
+        if is_seated && request.extensions().is_empty() {
+            return None;
+        }
+        let mut own = Box::<Self>::default();
+        own.extensions.clone_from(request.extensions());
+        if !is_seated {
+            own.head.keep(request);
+        }
+        Some(own)
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +99,7 @@ mod tests {
         let changed = KeptRequest::of(&request);
 
         let (outer, same, changed) = (outer.unwrap(), same.unwrap(), changed.unwrap());
-        assert!(outer.head.is_none() && same.head.is_none() && changed.head.is_some());
+        assert!(outer.own.is_none() && same.own.is_none() && changed.own.is_some());
         for (kept, fields) in [(outer, 0), (same, 0), (changed, 1)] {
             let again = kept.again().unwrap();
             assert_eq!(
@@ -98,7 +115,7 @@ mod tests {
         let text = || Full::<Bytes>::from("text");
         let (seated, boxed) = (call(ReplayBody::new(text())), call(text()));
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(seated.head.is_none() && boxed.head.is_some());
+        assert!(seated.own.is_none() && boxed.own.is_some());
         assert_eq!(
             (seated.deadline(), boxed.deadline()),
             (Some(in_time), Some(in_time))
@@ -115,7 +132,7 @@ mod tests {
         let inner = keep();
         tokio::time::advance(Duration::from_secs(1)).await;
         let attempt = keep();
-        assert!(outer.head.is_none() && inner.head.is_none() && attempt.head.is_some());
+        assert!(outer.own.is_none() && inner.own.is_none() && attempt.own.is_some());
         assert_eq!(inner.deadline(), outer.deadline());
         let left = attempt.deadline().map(|deadline| deadline - Instant::now());
         assert_eq!(left, Some(Duration::from_secs(3)));
