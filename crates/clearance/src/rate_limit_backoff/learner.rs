@@ -7,7 +7,7 @@
 
 use tokio::time::Instant;
 
-use super::pace::Speed;
+use super::pace::{Rest, Speed};
 
 /// Calls a second to begin with where nothing is known: four times the lowest limit in wide use.
 pub(super) const START: f64 = 20.0;
@@ -47,7 +47,7 @@ pub(super) struct Learner {
     /// A limit that is known, one that the server told, and what it said is left until then.
     most: f64,
     told: f64,
-    rest: Option<(f64, Instant)>,
+    rest: Option<Rest>,
     /// The rate that was refused last.
     refused: f64,
     knows: Knows,
@@ -97,16 +97,19 @@ impl Learner {
 
     pub(super) fn speed(&self) -> Speed {
         let rising = self.knows == Knows::Nothing;
-        let rest = self.rest.map_or(TOP, |(rate, _)| rate);
+        let rate = self.rate.min(self.told);
         Speed {
-            rate: self.rate.min(self.told).min(rest),
+            rate,
             growth: if rising { RISE } else { 1.0 },
+            rest: self.rest.filter(|rest| rest.rate < rate),
         }
     }
 
     /// Calls a second, if more is known than that there is a limit.
     pub(super) fn learned(&self) -> Option<f64> {
-        (self.knows != Knows::Nothing).then_some(self.speed().rate)
+        let speed = self.speed();
+        let rate = speed.rest.map_or(speed.rate, |rest| rest.rate);
+        (self.knows != Knows::Nothing).then_some(rate)
     }
 
     /// The server says how many it allows.
@@ -120,7 +123,8 @@ impl Learner {
 
     /// So many are left until then. It says nothing of the time after.
     pub(super) fn told_of_the_rest(&mut self, rate: f64, until: Instant) {
-        self.rest = Some((rate.clamp(BOTTOM, TOP), until));
+        let rate = rate.clamp(BOTTOM, TOP);
+        self.rest = Some(Rest { rate, until });
     }
 
     /// Calls leave from now on.
@@ -143,7 +147,7 @@ impl Learner {
 
     /// A call left. More is tried only while others are `held`.
     pub(super) fn left(&mut self, now: Instant, held: bool) {
-        self.rest = self.rest.filter(|(_, until)| now < *until);
+        self.rest = self.rest.filter(|rest| now < rest.until);
         let before = self.left.replace(now).unwrap_or(now);
         if !held {
             return;

@@ -280,7 +280,8 @@ impl Pause {
             self.learner.told(rate);
         }
         if let Some((rate, time)) = hint.rest {
-            self.learner.told_of_the_rest(rate, later(now, time));
+            let until = later(now, with_drift(time));
+            self.learner.told_of_the_rest(rate, until);
         }
         let Some(wait) = hint.empty_for else {
             return;

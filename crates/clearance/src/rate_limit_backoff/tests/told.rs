@@ -1,6 +1,10 @@
 //! What a server says of its limit is kept to, and not for longer than it means.
 
+use tower::Layer;
+
 use super::*;
+
+const TEN_A_SECOND: (&str, &str) = ("ratelimit-policy", r#""a";q=200;w=20"#);
 
 /// Refuses its first call, and says `fields` of its limit with that, or with every reply.
 fn telling(always: bool, fields: &'static [(&'static str, &'static str)]) -> Answering {
@@ -42,6 +46,41 @@ async fn what_is_left_of_a_window_is_no_pace_after_it() {
     );
     let late = &calls[60..];
     assert!(late.iter().all(|call| *call < SECOND), "{late:?}");
+}
+
+/// It refused all but a few of them at once, as if two in twenty seconds were all there ever will be.
+#[tokio::test(start_paused = true)]
+async fn a_burst_is_not_refused_for_the_little_that_is_left_of_a_window() {
+    let server = telling(false, &[TEN_A_SECOND, ("ratelimit", r#""a";r=2;t=20"#)]);
+    let calls = server.sends(401, Duration::ZERO).await;
+    let arrived = server.arrived();
+    assert_eq!((calls.len(), arrived.len()), (401, 402));
+    // After the first, that was refused: two until the window ends, and then ten a second.
+    let after = |at: &Duration| at.as_secs() >= 20;
+    assert_eq!(arrived.iter().filter(|at| !after(at)).count(), 3);
+    assert!(arrived[401] < 61 * SECOND, "{:?}", arrived[401]);
+    assert!(server.most_in(SECOND) <= 11, "{arrived:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_after_a_window_is_not_held_for_what_was_left_of_it() {
+    let server = telling(false, &[TEN_A_SECOND, ("ratelimit", r#""a";r=1;t=20"#)]);
+    let service = layer().layer(server.clone());
+    send(&service, get("/")).await;
+    // Twenty seconds after the first one left it would be another one's turn: a second after the end of the window.
+    sleep(SECOND * 39 / 2).await;
+    let begun = Instant::now();
+    let mut calls = vec![];
+    for _ in 0..400 {
+        calls.push(spawn(&service, get("/")).await);
+    }
+    assert_eq!(server.arrived().len(), 3, "one leaves at once");
+    for call in calls {
+        assert_eq!(call.await.unwrap().status(), 200);
+    }
+    assert_eq!(server.arrived().len(), 402);
+    let took = begun.elapsed();
+    assert!(took > 39 * SECOND && took < 41 * SECOND, "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]

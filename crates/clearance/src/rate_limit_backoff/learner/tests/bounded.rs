@@ -35,3 +35,20 @@ fn what_the_server_tells_bounds_what_was_learned() {
     drive.learner.told(1e300);
     assert!(drive.rate().is_finite());
 }
+
+#[test]
+fn what_is_left_of_a_window_bounds_the_rate_until_it_ends() {
+    let mut drive = Drive::new(None);
+    drive.learner.told(25.0);
+    let (start, until) = (drive.now, drive.now + 10 * SECOND);
+    drive.learner.told_of_the_rest(25.0, until);
+    assert_eq!(drive.learner.speed().rest, None);
+    drive.learner.told_of_the_rest(5.0, until);
+    drive.learner.left(start, true);
+    let rest = Some(Rest { rate: 5.0, until });
+    assert_eq!(drive.learner.speed().rest, rest);
+    assert_eq!((drive.rate(), drive.learner.learned()), (25.0, Some(5.0)));
+    drive.learner.left(until, true);
+    assert_eq!(drive.learner.speed().rest, None);
+    assert_eq!(drive.learner.learned(), Some(25.0));
+}

@@ -57,6 +57,29 @@ fn those_further_back_ask_again_before_their_turn() {
     }
 }
 
+/// One in two seconds for a minute by the server's clock, and then ten a second.
+#[test]
+fn the_wait_to_expect_knows_when_a_window_ends() {
+    let mut bench = Bench::new();
+    bench.refused(0, Some(SECOND));
+    let hint = Hint {
+        rate: Some(10.0),
+        rest: Some((0.5, 60 * SECOND)),
+        empty_for: None,
+    };
+    bench.pause.hinted(bench.now, hint);
+    let mut places: Vec<_> = (0..40).map(|_| bench.arrive()).collect();
+    // From when the first one left the others are held by what is left of the window.
+    bench.release(&mut places[..1], 2);
+    let expected = bench.pause.expected(bench.now, &places[39]).turn - bench.start;
+    let left = bench.release(&mut places[1..], 61);
+    let times: Vec<_> = left.iter().map(|(_, at)| at.as_secs_f64()).collect();
+    assert_eq!(times.len(), 39);
+    assert!(times[28] < 59.1 && times[29] > 60.1, "{times:?}");
+    let late = times[38] - expected.as_secs_f64();
+    assert!((0.0..0.01).contains(&late), "{late}");
+}
+
 /// 200 calls a second for 20 s over a bucket of 40/s, burst 10, and each of use for 30 s only: whoever goes away as soon
 /// as it is clear that it cannot be in time leaves room for the others.
 #[test]
