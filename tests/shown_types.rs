@@ -179,7 +179,6 @@ pub(crate) async fn layers(shown: &mut Shown) {
     let body = Full::<Bytes>::from(SECRET).boxed_unsync();
     let sent = kept.oneshot(Request::new(body)).await.unwrap();
     shown.debug(sent.body());
-    shown.debug(sent.body().seat().unwrap());
     shown.debug(&sent.into_body().collect().await.map(|_| ()).unwrap());
 }
 

@@ -10,9 +10,8 @@ use benches::{
 
 use crate::table::number_of;
 
-const FOOTNOTE: &str = "\n¹ With `ReplayBodyLayer` outermost: its body has a seat for the one copy of the request's head that both \
-retrying layers share. A bare `Clone` body has none, so each layer keeps a copy (*whole stack* in the tables below). Extensions \
-are cloned by each layer, which is free while there are none.\n";
+const FOOTNOTE: &str = "\n¹ With `ReplayBodyLayer` outermost. Both retrying layers share one copy of the request's head, with a bare `Clone` body \
+as well (*whole stack* in the tables below). Extensions are cloned with it, which is free while there are none.\n";
 
 pub(crate) fn goals(figures: &Figures) -> String {
     let mut text =

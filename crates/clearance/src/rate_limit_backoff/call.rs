@@ -21,7 +21,10 @@ use super::{
     refusal::{Limit, RateLimited},
     service::Core,
 };
-use crate::{Replay, Waited, grpc, replay::KeptRequest};
+use crate::{
+    Replay, Waited, grpc,
+    replay::{Head, KeptRequest},
+};
 
 pub(super) use self::judge::Outcome;
 
@@ -212,14 +215,14 @@ impl<S, B: Replay> Call<S, B> {
         Err(self.hold(now, due))
     }
 
-    /// Before every sending.
-    pub(super) fn keep(&mut self, request: &Request<B>) {
+    /// Before every sending. The head may have been handed over by the layer above.
+    pub(super) fn keep(&mut self, request: &Request<B>, handed: Option<Arc<Head>>) {
         if let Some(course) = &mut self.course {
             course.waited.attempts = course.waited.attempts.saturating_add(1);
         }
         if matches!(self.kept, Kept::Nothing) {
             let note = || Kept::Key(self.core.rules.note_key(request));
-            self.kept = KeptRequest::of(request).map_or_else(note, Kept::Request);
+            self.kept = KeptRequest::of(request, handed).map_or_else(note, Kept::Request);
         }
     }
 
@@ -260,7 +263,7 @@ impl<S, B: Replay> Call<S, B> {
         course.waited.total = course.waited.total.saturating_add(waited);
         let deadline = course.deadline;
         let mut request = wait.request;
-        self.keep(&request);
+        self.keep(&request, None);
         grpc::tell_deadline(request.headers_mut(), deadline);
         if let Some(course) = &self.course {
             course.tell(|key| event::sent(key, waited, course.waited.attempts));

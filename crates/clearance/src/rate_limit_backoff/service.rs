@@ -12,7 +12,10 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{call::Call, future::ResponseFuture, gate::Seat, gates::Gates, layer::Rules};
-use crate::{Replay, replay::Spare};
+use crate::{
+    Replay,
+    replay::{Spare, handed_to},
+};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -67,6 +70,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let handed = handed_to::<Self>();
         let mut call = Call::new(Arc::clone(&self.core), &request);
         if !call.is_clear() {
             request = match call.admit(request) {
@@ -79,7 +83,7 @@ where
                 }
             };
         }
-        call.keep(&request);
+        call.keep(&request, handed);
         let future = self.inner.call(request);
         ResponseFuture::calling(future, call)
     }

@@ -13,7 +13,6 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::{
     Replay,
-    head::Seat,
     source::{MOST, Next, Place, Source},
 };
 
@@ -25,7 +24,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// It is not `Clone`: what it is good for is [`again`](Replay::again), which says when it is not possible. Its error is that
 /// of the body inside, boxed and unchanged, or a [`ReplayBodyError`](super::ReplayBodyError).
 pub struct ReplayBody<B> {
-    source: Arc<Source<B>>,
+    /// `None`: there is nothing in it.
+    source: Option<Arc<Source<B>>>,
     place: Place,
 }
 
@@ -36,32 +36,28 @@ impl<B: Body> ReplayBody<B> {
     }
 
     pub(super) fn keeping(body: B, most: usize) -> Self {
-        Self {
-            source: Source::keeping(body, most),
-            place: Place::default(),
-        }
-    }
-}
-
-impl<B> ReplayBody<B> {
-    fn copy(&self, place: Place) -> Self {
-        let source = Arc::clone(&self.source);
+        let source = (!body.is_end_stream()).then(|| Arc::new(Source::keeping(body, most)));
+        let place = Place::default();
         Self { source, place }
     }
 }
 
 impl<B: Body + Unpin> Replay for ReplayBody<B> {
     fn again(&self) -> Option<Self> {
-        let place = self.source.one_more(&self.place)?;
-        Some(self.copy(place))
+        let one_more = |source: &Arc<Source<_>>| source.one_more(&self.place);
+        let place = self
+            .source
+            .as_ref()
+            .map_or_else(|| Some(Place::default()), one_more)?;
+        let source = self.source.clone();
+        Some(Self { source, place })
     }
 
     fn keep(&self) -> Option<Self> {
-        (!self.source.too_long).then(|| self.copy(Place::default()))
-    }
-
-    fn seat(&self) -> Option<&Seat> {
-        Some(&self.source.seat)
+        let source = self.source.clone();
+        let place = Place::default();
+        let too_long = source.as_ref().is_some_and(|source| source.too_long);
+        (!too_long).then_some(Self { source, place })
     }
 }
 
@@ -77,6 +73,9 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Self { source, place } = &mut *self;
+        let Some(source) = source else {
+            return Poll::Ready(None);
+        };
         Poll::Ready(match ready!(source.poll_next(place, cx)) {
             Next::Frame(frame) => Some(Ok(frame)),
             Next::End => None,
@@ -85,11 +84,14 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.source.is_end(&self.place)
+        let is_end = |source: &Arc<Source<_>>| source.is_end(&self.place);
+        self.source.as_ref().is_none_or(is_end)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.source.size_hint(&self.place)
+        let of_the_rest = |source: &Arc<Source<_>>| source.size_hint(&self.place);
+        let nothing = SizeHint::with_exact(0);
+        self.source.as_ref().map_or(nothing, of_the_rest)
     }
 }
 

@@ -37,7 +37,8 @@
 //! # How it decides
 //!
 //! 1. **Frames are kept as they are first sent**, shared and not copied where they are `Bytes`, with the trailers and the
-//!    size hint. Both retrying layers share the one buffer, and the one copy of the request's head that goes with it.
+//!    size hint. Both retrying layers share the one buffer, and of a body without frames there is none. They also share one
+//!    copy of the request's head, with every body, if `Retry401` is right over `RateLimitBackoff`.
 //! 2. **Past the bound** (64 KiB, in 2048 frames at most) what was kept is let go, and the body is sent once, as if
 //!    the layer were not there. A body whose length is known to be larger is not even begun to be kept.
 //! 3. **A body that fails** fails for whoever sends it, with its own error, and is not sent again. Nor is one that ends
@@ -58,6 +59,11 @@
 mod body;
 mod drain;
 mod frames;
+#[cfg_attr(
+    not(all(feature = "retry-401", feature = "rate-limit-backoff")),
+    allow(dead_code, reason = "it takes two layers")
+)]
+mod handed;
 mod head;
 mod kept;
 mod layer;
@@ -70,6 +76,8 @@ pub use self::{
     source::ReplayBodyError,
 };
 pub(crate) use self::{drain::Drain, kept::KeptRequest, spare::Spare};
+#[cfg(feature = "rate-limit-backoff")]
+pub(crate) use self::{handed::handed_to, head::Head};
 
 /// Whether doing it twice is as good as once: an idempotent method (RFC 9110 §9.2.2), or a key by which the server knows
 /// the request again.
@@ -102,12 +110,6 @@ pub trait Replay: Sized {
     #[doc(hidden)]
     fn keep(&self) -> Option<Self> {
         self.again()
-    }
-
-    /// Where the head of its request is kept, for all layers that keep one.
-    #[doc(hidden)]
-    fn seat(&self) -> Option<&head::Seat> {
-        None
     }
 }
 
@@ -151,9 +153,9 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_can_be_cloned_is_sent_again_and_has_no_seat() {
+    fn a_body_that_can_be_cloned_is_sent_again() {
         let body = Full::<Bytes>::from("hello");
-        assert!(body.again().is_some() && body.seat().is_none());
+        assert!(body.again().is_some());
     }
 
     #[test]
@@ -208,9 +210,7 @@ mod tests {
         let request = Request::get("https://a.example.com/?key=s3cret")
             .header("authorization", "s3cret")
             .body(());
-        let mut head = head::Head::default();
-        head.keep(&request.unwrap());
-        let shown = format!("{head:?}");
+        let shown = format!("{:?}", head::Head::of(&request.unwrap()));
         assert!(shown.contains("GET") && !shown.contains("s3cret"));
         for (error, said) in [
             (ReplayBodyError::Superseded, "sent again"),

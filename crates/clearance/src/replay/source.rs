@@ -5,7 +5,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{body::shared, frames::Frames, head::Seat};
+use super::{body::shared, frames::Frames};
 
 /// How many bytes of a body are kept.
 pub(super) const MOST: usize = 64 * 1024;
@@ -34,7 +34,6 @@ pub enum ReplayBodyError {
 
 /// A body that is read once and sent several times.
 pub(super) struct Source<B> {
-    pub(super) seat: Seat,
     /// It is known to be too long from the beginning.
     pub(super) too_long: bool,
     /// Polled under the lock, since its frames must be kept in the order in which they come.
@@ -75,41 +74,26 @@ pub(super) enum Next {
     Failed(BoxError),
 }
 
-impl<B> Default for Source<B> {
-    fn default() -> Self {
+// ===== impl Source =====
+
+impl<B: Body> Source<B> {
+    pub(super) fn keeping(body: B, most: usize) -> Self {
+        let hint = body.size_hint();
+        let too_long = hint.lower() > u64::try_from(most).unwrap_or(u64::MAX);
         Self {
-            seat: Seat::default(),
-            too_long: false,
+            too_long,
             state: Mutex::new(State {
-                rest: None,
+                rest: Some(body),
                 kept: Frames::default(),
-                lost: false,
-                hint: SizeHint::default(),
-                most: 0,
+                lost: too_long,
+                hint,
+                most,
                 asked: 0,
                 begun: 0,
                 reader: 0,
                 waker: None,
             }),
         }
-    }
-}
-
-// ===== impl Source =====
-
-impl<B: Body> Source<B> {
-    /// Filled where it stays, since it is long.
-    pub(super) fn keeping(body: B, most: usize) -> Arc<Self> {
-        let mut shared = Arc::<Self>::default();
-        let source = Arc::get_mut(&mut shared).expect("nobody else has it yet");
-        let state = source.state.get_mut();
-        let state = state.unwrap_or_else(PoisonError::into_inner);
-        state.hint = body.size_hint();
-        state.most = most;
-        state.lost = state.hint.lower() > u64::try_from(most).unwrap_or(u64::MAX);
-        source.too_long = state.lost;
-        state.rest = (!body.is_end_stream()).then_some(body);
-        shared
     }
 
     pub(super) fn is_end(&self, place: &Place) -> bool {

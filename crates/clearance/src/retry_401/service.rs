@@ -60,11 +60,14 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let allowed = !self.idempotent_only || is_idempotent(request.method(), request.headers());
-        let kept = allowed.then(|| KeptRequest::of(&request)).flatten();
+        let kept = allowed.then(|| KeptRequest::of(&request, None)).flatten();
         let replayable = kept.map(|kept| Replayable {
             kept,
             spare: Arc::clone(&self.spare),
         });
+        let _handed_over = replayable
+            .as_ref()
+            .map(|replayable| replayable.kept.hand_over::<S>());
         ResponseFuture::new(self.inner.call(request), replayable)
     }
 }
