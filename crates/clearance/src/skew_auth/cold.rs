@@ -23,6 +23,14 @@ use crate::{
     token_cache::{Grant, Shared, Waiting},
 };
 
+/// A call that is not sent yet, or never.
+#[expect(clippy::large_enum_variant, reason = "it is boxed, and most wait")]
+pub(super) enum Unsent<S, B> {
+    Waiting(Cold<S, B>),
+    /// `None`: it was told why.
+    Failed(Option<TokenError>),
+}
+
 /// Waits for a token, makes a service of its own ready, and calls it at once. A readiness that took long to come may
 /// have outlived the token: then it is given back and the token waited for anew.
 pub(super) struct Cold<S, B> {
@@ -163,9 +171,9 @@ where
 }
 
 // Nothing in here is pinned in place: the only future is boxed.
-impl<S, B> Unpin for Cold<S, B> {}
+impl<S, B> Unpin for Unsent<S, B> {}
 
-impl<S, B> Future for Cold<S, B>
+impl<S, B> Future for Unsent<S, B>
 where
     S: Service<Request<B>> + Clone,
     S::Error: Into<BoxError>,
@@ -173,7 +181,18 @@ where
     type Output = Result<Called<S::Future>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.get_mut().advance(cx)
+        let this = self.get_mut();
+        let called = match this {
+            Self::Waiting(cold) => ready!(cold.advance(cx)),
+            Self::Failed(error) => {
+                let over = || TokenError::unavailable("polled after its end");
+                return Poll::Ready(Err(error.take().unwrap_or_else(over).into()));
+            }
+        };
+        if called.is_err() {
+            *this = Self::Failed(None);
+        }
+        Poll::Ready(called)
     }
 }
 

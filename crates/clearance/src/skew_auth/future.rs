@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use super::{
     BoxError,
-    cold::Cold,
+    cold::{Cold, Unsent},
     sent::{Sent, answered},
 };
 use crate::token_cache::{Shared, Waiting};
@@ -29,6 +29,8 @@ pin_project! {
     {
         #[pin]
         state: State<S, B>,
+        // What it carries, as soon as it is sent.
+        sent: Option<Sent>,
     }
 }
 
@@ -38,17 +40,16 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        Sent { #[pin] future: S::Future, sent: Option<Sent> },
-        Waiting { cold: Pin<Box<Cold<S, B>>> },
-        Failed { error: Option<TokenError> },
+        Sent { #[pin] future: S::Future },
+        Unsent { unsent: Pin<Box<Unsent<S, B>>> },
     }
 }
 
 impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
+    #[inline(always)]
     pub(super) fn sent(future: S::Future, sent: Option<Sent>) -> Self {
-        Self {
-            state: State::Sent { future, sent },
-        }
+        let state = State::Sent { future };
+        Self { state, sent }
     }
 
     pub(super) fn waiting(
@@ -61,17 +62,18 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
     where
         S: Clone,
     {
-        Self {
-            state: State::Waiting {
-                cold: Box::pin(Cold::new(unready, shared, request, min, waiting)),
-            },
-        }
+        let cold = Cold::new(unready, shared, request, min, waiting);
+        Self::unsent(Unsent::Waiting(cold))
     }
 
     pub(super) fn failed(error: TokenError) -> Self {
-        Self {
-            state: State::Failed { error: Some(error) },
-        }
+        Self::unsent(Unsent::Failed(Some(error)))
+    }
+
+    fn unsent(unsent: Unsent<S, B>) -> Self {
+        let unsent = Box::pin(unsent);
+        let state = State::Unsent { unsent };
+        Self { state, sent: None }
     }
 }
 
@@ -86,31 +88,26 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
-                StateProj::Sent { future, sent } => {
-                    let mut polled = future.poll(cx);
-                    match &mut polled {
-                        Poll::Ready(Ok(response)) => match sent {
-                            Some(sent) if sent.is_no_news(response) => {}
-                            _ => answered(sent.take(), response),
-                        },
-                        // Whoever keeps this future must not keep the trial of a token with it.
-                        Poll::Ready(Err(_)) => drop(sent.take()),
-                        Poll::Pending => {}
+                StateProj::Sent { future } => {
+                    let response = match future.poll(cx) {
+                        Poll::Ready(Ok(response)) => response,
+                        Poll::Ready(Err(error)) => {
+                            // Whoever keeps this future must not keep the trial of a token with it.
+                            *this.sent = None;
+                            return Poll::Ready(Err(error.into()));
+                        }
+                        Poll::Pending => return Poll::Pending,
+                    };
+                    let is_no_news = |sent: &Sent| sent.is_no_news(&response);
+                    if this.sent.as_ref().is_some_and(is_no_news) {
+                        return Poll::Ready(Ok(response));
                     }
-                    return polled.map_err(Into::into);
+                    return Poll::Ready(Ok(answered(this.sent.take(), response)));
                 }
-                StateProj::Waiting { cold } => match ready!(cold.as_mut().poll(cx)) {
-                    Ok((future, sent)) => this.state.set(State::Sent { future, sent }),
-                    Err(error) => {
-                        this.state.set(State::Failed { error: None });
-                        return Poll::Ready(Err(error));
-                    }
-                },
-                StateProj::Failed { error } => {
-                    let error = error
-                        .take()
-                        .unwrap_or_else(|| TokenError::unavailable("polled after its end"));
-                    return Poll::Ready(Err(error.into()));
+                StateProj::Unsent { unsent } => {
+                    let (future, sent) = ready!(unsent.as_mut().poll(cx))?;
+                    this.state.set(State::Sent { future });
+                    *this.sent = sent;
                 }
             }
         }

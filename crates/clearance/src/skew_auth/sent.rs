@@ -11,13 +11,15 @@ use crate::{
     token_cache::{CachedToken, Refusal, Shared, Terms},
 };
 
-/// What is made of a reply that may have something to tell.
-pub(super) fn answered<B>(sent: Option<Sent>, response: &mut Response<B>) {
+/// The reply, after what it may have to tell. It is not a reference that is taken, and not inlined, so that a reply with
+/// no news is not moved once more.
+#[inline(never)]
+pub(super) fn answered<B>(sent: Option<Sent>, mut response: Response<B>) -> Response<B> {
     match sent {
-        Some(Sent::Plainly(sent)) => sent.answered(Rare::default(), response),
-        Some(Sent::With(sent)) => sent.0.answered(sent.1, response),
+        Some(Sent::Plainly(sent)) => sent.answered(Rare::default(), &mut response),
+        Some(Sent::With(sent)) => sent.0.answered(sent.1, &mut response),
         // Unless another layer below did attach one, and knows better.
-        None if Verdict::of(response) == Verdict::Refused
+        None if Verdict::of(&response) == Verdict::Refused
             && response.extensions().get::<TokenRefused>().is_none() =>
         {
             let refused = TokenRefused::refused(RefusalReason::NotAttached);
@@ -25,6 +27,7 @@ pub(super) fn answered<B>(sent: Option<Sent>, response: &mut Response<B>) {
         }
         None => {}
     }
+    response
 }
 
 /// What a reply says of the token that its request carried.
@@ -134,21 +137,21 @@ impl Sent {
         }
     }
 
+    #[inline(always)]
     pub(super) fn is_no_news<B>(&self, response: &Response<B>) -> bool {
         let Self::Plainly(sent) = self else {
             return false;
         };
-        response.status().is_success()
-            && match sent.news {
-                News::Nothing => true,
-                News::Status => grpc::status(response.headers()).is_none(),
-                News::All => false,
-            }
+        sent.news == News::Nothing && response.status().is_success()
     }
 }
 
 impl OnItsWay {
     fn answered<B>(mut self, rare: Rare, response: &mut Response<B>) {
+        let is_no_grpc = || grpc::status(response.headers()).is_none();
+        if self.news == News::Status && response.status().is_success() && is_no_grpc() {
+            return;
+        }
         let on_trial = mem::take(&mut self.on_trial);
         let (id, verdict) = (self.id(), Verdict::of(response));
         if verdict == Verdict::Refused || response.status() == StatusCode::FORBIDDEN {

@@ -93,6 +93,22 @@ where
                 return ResponseFuture::sent(self.inner.call(request), sent);
             }
         }
+        self.call_without_fresh(request, min)
+    }
+}
+
+impl<S> SkewAuth<S> {
+    /// With the token that the cache has, or waits for. Apart, so that the way that all other calls take is short.
+    #[inline(never)]
+    fn call_without_fresh<B, ResBody>(
+        &mut self,
+        mut request: Request<B>,
+        min: Duration,
+    ) -> ResponseFuture<S, B>
+    where
+        S: Service<Request<B>, Response = Response<ResBody>> + Clone,
+        S::Error: Into<BoxError>,
+    {
         if request.headers().contains_key(AUTHORIZATION) {
             return ResponseFuture::sent(self.inner.call(request), None);
         }
