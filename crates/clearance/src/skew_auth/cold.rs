@@ -17,7 +17,7 @@ use tokio::{
 };
 use tower_service::Service;
 
-use super::{BoxError, sent::Sent, service::attach};
+use super::{BoxError, look::Look, sent::Sent, service::attach};
 use crate::{
     grpc,
     token_cache::{Grant, Shared, Waiting},
@@ -162,7 +162,8 @@ where
                     let deadline = self.deadline.as_ref().map(|sleep| sleep.deadline());
                     grpc::tell_deadline(request.headers_mut(), deadline);
                     let (token, terms) = (&granted.token, granted.terms);
-                    let sent = attach(&mut request, &self.shared, token, terms, Instant::now());
+                    let (now, look) = (Instant::now(), &mut Look::default());
+                    let sent = attach(&mut request, &self.shared, token, terms, now, look);
                     return Poll::Ready(Ok((self.service.call(request), sent)));
                 }
             }

@@ -71,19 +71,31 @@ pub(super) struct OnItsWay {
     id: u32,
     slot: OriginSlot,
     on_trial: bool,
-    /// The origin took this token before.
-    is_known: bool,
     news: News,
 }
 
-/// What a success may tell that is new.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum News {
+/// What a success may tell that is new: each of these also what those before it may.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum News {
     Nothing,
     /// A refusal by gRPC or gRPC-Web, which send all their calls by `POST`.
     Status,
-    /// Also what the clock of its host shows, or that the token is accepted there.
+    /// What the clock of its host shows.
+    Date,
+    /// That the token is accepted there.
     All,
+}
+
+impl News {
+    #[inline(always)]
+    pub(super) fn of(method: &Method, is_known: bool, is_due: bool) -> Self {
+        match *method {
+            _ if !is_known => Self::All,
+            _ if is_due => Self::Date,
+            Method::POST => Self::Status,
+            _ => Self::Nothing,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -102,39 +114,22 @@ impl Sent {
         terms: Terms,
         at: Instant,
         route: Option<u64>,
+        news: News,
     ) -> Self {
-        let sent = OnItsWay {
+        let mut sent = OnItsWay {
             shared: Arc::clone(shared),
             at,
             id: token.id as u32,
             slot,
             on_trial: terms.on_trial,
-            is_known: token.was_accepted(slot),
-            news: News::All,
+            news,
         };
         let held_since = terms.held_since;
         if held_since.is_none() && route.is_none() {
             return Self::Plainly(sent);
         }
+        sent.news = news.max(News::Date);
         Self::With(Box::new((sent, Rare { held_since, route })))
-    }
-
-    pub(super) fn slot(&self) -> OriginSlot {
-        match self {
-            Self::Plainly(sent) => sent.slot,
-            Self::With(sent) => sent.0.slot,
-        }
-    }
-
-    /// The clock of its host was looked at just now.
-    pub(super) fn skip_date(&mut self, method: &Method) {
-        if let Self::Plainly(sent) = self {
-            sent.news = match *method {
-                _ if !sent.is_known => News::All,
-                Method::POST => News::Status,
-                _ => News::Nothing,
-            };
-        }
     }
 
     #[inline(always)]
@@ -176,7 +171,7 @@ impl OnItsWay {
             }
             Verdict::Accepted => {
                 let route = rare.route.filter(|route| self.shared.is_watched(*route));
-                if on_trial || route.is_some() || !self.is_known {
+                if on_trial || route.is_some() || self.news == News::All {
                     self.shared.accepted(self.at, id, self.slot, route);
                 }
             }

@@ -12,7 +12,12 @@ use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{BoxError, MinRemaining, future::ResponseFuture, look::Look, sent::Sent};
+use super::{
+    BoxError, MinRemaining,
+    future::ResponseFuture,
+    look::Look,
+    sent::{News, Sent},
+};
 use crate::{
     grpc,
     server_clocks::ServerClocks,
@@ -84,12 +89,8 @@ where
         let now = self.shared.clocks().local();
         if let Some(token) = self.fresh.token(now) {
             if min.is_zero() || token.outlives(min) {
-                let mut sent = attach(&mut request, &self.shared, token, Terms::default(), now.at);
-                if let Some(sent) = &mut sent {
-                    if !self.look.is_due(sent.slot(), now.at) {
-                        sent.skip_date(request.method());
-                    }
-                }
+                let (terms, look) = (Terms::default(), &mut self.look);
+                let sent = attach(&mut request, &self.shared, token, terms, now.at, look);
                 return ResponseFuture::sent(self.inner.call(request), sent);
             }
         }
@@ -126,7 +127,9 @@ impl<S> SkewAuth<S> {
         match self.shared.try_grant(min, &mut waiting) {
             Some(Ok(grant)) => {
                 let now = Instant::now();
-                let sent = attach(&mut request, &self.shared, &grant.token, grant.terms, now);
+                // Whose reply is looked at in any case.
+                let (token, terms, look) = (&grant.token, grant.terms, &mut Look::default());
+                let sent = attach(&mut request, &self.shared, token, terms, now, look);
                 ResponseFuture::sent(self.inner.call(request), sent)
             }
             Some(Err(error)) => {
@@ -159,6 +162,7 @@ pub(super) fn attach<B>(
     token: &CachedToken,
     terms: Terms,
     now: Instant,
+    look: &mut Look,
 ) -> Option<Sent> {
     let slot = match token.judge(request) {
         Ok(slot) => slot,
@@ -182,7 +186,9 @@ pub(super) fn attach<B>(
         take_back(request.headers_mut());
         return None;
     }
-    Some(Sent::new(shared, token, slot, terms, now, route))
+    let is_due = look.is_due(slot, now);
+    let news = News::of(request.method(), token.was_accepted(slot), is_due);
+    Some(Sent::new(shared, token, slot, terms, now, route, news))
 }
 
 #[cold]
