@@ -6,6 +6,7 @@ mod statuses;
 #[path = "../support.rs"]
 mod support;
 mod token_waits;
+mod unread;
 
 use std::time::Duration;
 

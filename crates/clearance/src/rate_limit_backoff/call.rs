@@ -101,6 +101,13 @@ impl<S, B> Call<S, B> {
 
     pub(super) fn turn(&mut self) -> Turn {
         let now = Instant::now();
+        if self
+            .course
+            .as_ref()
+            .is_some_and(|course| course.is_over(now))
+        {
+            return self.refuse(Duration::ZERO, Limit::Deadline);
+        }
         self.ask(now).map_or(Turn::Now, |due| self.hold(now, due))
     }
 
@@ -166,6 +173,11 @@ impl<S, B> Course<S, B> {
         let latest = later(now, self.max_wait.saturating_sub(self.waited.total));
         self.deadline
             .map_or(latest, |deadline| deadline.min(latest))
+    }
+
+    /// Whether nobody waits for its reply any more.
+    fn is_over(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
     fn tell(&self, event: impl FnOnce(&Key)) {
@@ -253,6 +265,9 @@ impl<S, B: Replay> Call<S, B> {
         // Read last: from here to the call nothing is awaited.
         self.round = self.core.gates.sight().round;
         let now = Instant::now();
+        if course.is_over(now) {
+            return Poll::Ready(Ok(Next::Hold(self.refuse(Duration::ZERO, Limit::Deadline))));
+        }
         let due = course.seat.as_mut().and_then(|seat| seat.pass(now));
         if let Some(due) = due {
             // The readiness goes back with the service.

@@ -97,12 +97,12 @@ where
                         Poll::Ready(Ok(reply)) => this.call.judge(reply),
                         _ => Outcome::Final,
                     };
-                    if judged == Outcome::Final {
+                    let Outcome::Wait(ahead) = judged else {
                         return polled.map_err(Into::into);
-                    }
+                    };
                     let unread = ready!(polled).map_err(Into::into)?.into_body();
                     State::Draining {
-                        drain: Box::pin(Drain::new(unread)),
+                        drain: Box::pin(Drain::new(unread, ahead)),
                     }
                 }
                 StateProj::Draining { drain } => {

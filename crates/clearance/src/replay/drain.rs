@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -17,8 +17,8 @@ const LONGEST: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 pin_project! {
-    /// Reads a body to its end, but at most 64 KiB of it and for at most a second. Dropping a body unread costs an
-    /// HTTP/1.1 client its connection.
+    /// Reads a body to its end, but at most 64 KiB of it, and waits for more of it a second at most. Dropping a body
+    /// unread costs an HTTP/1.1 client its connection.
     #[derive(Debug)]
     pub(crate) struct Drain<B> {
         #[pin]
@@ -30,10 +30,11 @@ pin_project! {
 }
 
 impl<B: Body> Drain<B> {
-    pub(crate) fn new(body: B) -> Self {
+    /// Waits no longer than `most`. What is there is read all the same.
+    pub(crate) fn new(body: B, most: Duration) -> Self {
         Self {
             body,
-            patience: sleep(PATIENCE),
+            patience: sleep(most.min(PATIENCE)),
             left: LONGEST,
         }
     }
@@ -45,10 +46,13 @@ impl<B: Body> Future for Drain<B> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         loop {
-            if this.body.is_end_stream() || this.patience.as_mut().poll(cx).is_ready() {
+            if this.body.is_end_stream() {
                 return Poll::Ready(());
             }
-            let Some(Ok(frame)) = ready!(this.body.as_mut().poll_frame(cx)) else {
+            let Poll::Ready(frame) = this.body.as_mut().poll_frame(cx) else {
+                return this.patience.as_mut().poll(cx);
+            };
+            let Some(Ok(frame)) = frame else {
                 return Poll::Ready(());
             };
             // An empty frame counts too, or a body of nothing else would be read for ever.
@@ -63,7 +67,7 @@ impl<B: Body> Future for Drain<B> {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
+    use std::{convert::Infallible, task::ready};
 
     use bytes::Bytes;
     use http_body::Frame;
@@ -108,8 +112,12 @@ mod tests {
 
     /// How much is read of a body, and for how long.
     async fn drained(body: Endless) -> (usize, Duration) {
+        drained_within(Duration::MAX, body).await
+    }
+
+    async fn drained_within(most: Duration, body: Endless) -> (usize, Duration) {
         let start = Instant::now();
-        let mut drain = Box::pin(Drain::new(body));
+        let mut drain = Box::pin(Drain::new(body, most));
         drain.as_mut().await;
         (drain.body.read, start.elapsed())
     }
@@ -127,5 +135,14 @@ mod tests {
         assert_eq!((read, took.as_millis()), (3 * 1024, 1000));
         let (read, took) = drained(Endless::every(Duration::MAX)).await;
         assert_eq!((read, took.as_millis()), (0, 1000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_there_is_read_however_short_the_time_and_nothing_is_waited_for_then() {
+        let half = Duration::from_millis(500);
+        let (read, took) = drained_within(half, Endless::every(Duration::from_millis(300))).await;
+        assert_eq!((read, took), (1024, half));
+        let (read, took) = drained_within(Duration::ZERO, Endless::every(Duration::ZERO)).await;
+        assert_eq!((read, took), (65 * 1024, Duration::ZERO));
     }
 }

@@ -70,6 +70,12 @@ struct Prepared<S, B> {
     deadline: Option<Instant>,
 }
 
+impl<S, B: Replay> Replayable<S, B> {
+    fn deadline(&self) -> Option<Instant> {
+        self.kept.deadline()
+    }
+}
+
 impl<S: Service<Request<B>>, B, ResBody> ResponseFuture<S, B, ResBody> {
     pub(super) fn new(future: S::Future, replayable: Option<Replayable<S, B>>) -> Self {
         Self {
@@ -101,8 +107,7 @@ where
                         Some(refused) if this.replayable.is_some() => {
                             let settled = refused.settled();
                             let patience = Instant::now() + PATIENCE;
-                            let kept = this.replayable.as_ref().map(|replay| &replay.kept);
-                            let deadline = kept.and_then(KeptRequest::deadline);
+                            let deadline = this.replayable.as_ref().and_then(Replayable::deadline);
                             let patience = deadline.unwrap_or(patience).min(patience);
                             let refused = Some(Box::new(Refused {
                                 response: ready!(polled)?,
@@ -163,6 +168,12 @@ where
                     return Poll::Ready(Ok(response));
                 }
             };
+            let now = Instant::now();
+            let deadline = this.replayable.as_ref().and_then(Replayable::deadline);
+            let outcome = match deadline {
+                Some(deadline) if deadline <= now => outcome.and(Err(RefusalReason::Undecided)),
+                _ => outcome,
+            };
             let replay = match outcome {
                 Ok(()) => prepare(&response, this.replayable.take()),
                 Err(reason) => {
@@ -176,7 +187,9 @@ where
                         uri.path = replay.request.uri().path(),
                         "request replayed after a refusal"
                     );
-                    let drain = Box::pin(Drain::new(response.into_body()));
+                    // What is read cannot be returned any more, so time must be left to send it.
+                    let left = deadline.map_or(Duration::MAX, |deadline| deadline - now);
+                    let drain = Box::pin(Drain::new(response.into_body(), left / 2));
                     this.state.set(State::Draining {
                         drain,
                         replay: Some(replay),

@@ -10,7 +10,8 @@
 //!    [`RefusalReason`](crate::RefusalReason) in its extensions.
 //! 4. Else the rest of the reply is read (64 KiB and 1 s at most, so that its connection can be used again), and the
 //!    request is sent again: its method, URI, version, fields, extensions and body are the original's. Once. Of a gRPC
-//!    call the `grpc-timeout` bounds the wait too, and the replay tells what is left of it.
+//!    call the `grpc-timeout` bounds the wait too, reading takes half of what is left of it at most, and the replay tells
+//!    how much that is then.
 //!
 //! A 401 is *taken to mean* that the request was refused before any work was done, so every method is sent again. Where a
 //! server refuses half-way, [`Retry401Layer::idempotent_only`] narrows it. A body that cannot be sent twice

@@ -29,8 +29,8 @@ const MOST_ATTEMPTS: u32 = 5;
 pub(in crate::rate_limit_backoff) enum Outcome {
     /// The reply is handed up.
     Final,
-    /// The call is sent again later. The body of the reply is of no interest any more.
-    Wait,
+    /// The call is sent again, after so long at the earliest. The body of the reply is of no interest any more.
+    Wait(Duration),
 }
 
 impl<S, B: Replay> Call<S, B> {
@@ -85,7 +85,7 @@ impl<S, B: Replay> Call<S, B> {
                 // It joins the line at once, not when its reply is drained.
                 self.ask(now);
                 event::held(&key, Some(status), ahead, attempts);
-                Outcome::Wait
+                Outcome::Wait(ahead)
             }
             Err(reason) => {
                 self.seat().iter().for_each(|seat| seat.count_given_up());

@@ -141,3 +141,18 @@ async fn a_call_that_fails_for_its_deadline_leaves_its_place_to_others() {
     assert_eq!(layer.status().keys[0].held, 1);
     drop(first);
 }
+
+/// For a second, though the call may wait for little more than half of that, and its turn came long before.
+#[tokio::test(start_paused = true)]
+async fn reading_a_refused_reply_is_bounded_by_what_the_call_may_wait() {
+    let start = Instant::now();
+    let server = service_fn(move |_: Request<Body>| async move {
+        let refused = start.elapsed() < SECOND / 10;
+        let reply = reply((if refused { 429 } else { 200 }, Some("0.1")));
+        Ok::<_, Infallible>(reply.map(|_| Endless))
+    });
+    let call = layer().layer(server).oneshot(within("/", SECOND * 6 / 10));
+    assert_eq!(call.await.unwrap().status(), 200);
+    let took = start.elapsed();
+    assert!(about(took, 0.1), "waited for {took:?}");
+}

@@ -1,25 +1,9 @@
-use std::{pin::pin, task::Poll};
+use std::pin::pin;
 
 use clearance_test::ReadyProbe;
-use http_body::Frame;
 use tower::{Layer, limit::ConcurrencyLimit, service_fn};
 
 use super::*;
-
-/// A body that never ends.
-struct Endless;
-
-impl http_body::Body for Endless {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Pending
-    }
-}
 
 /// Polls for `time`, and says in which state that ended.
 async fn poll_for(time: Duration, future: &mut (impl Future + Unpin + std::fmt::Debug)) -> String {

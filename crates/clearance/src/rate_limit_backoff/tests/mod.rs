@@ -114,6 +114,21 @@ impl Service<Request<Body>> for Server {
     }
 }
 
+/// A reply body that never ends.
+struct Endless;
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
 fn reply((status, retry_after): Answer) -> Reply {
     let mut reply = Response::builder().status(status);
     if let Some(retry_after) = retry_after {
