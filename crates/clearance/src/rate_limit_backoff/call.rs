@@ -260,7 +260,11 @@ impl<S, B: Replay> Call<S, B> {
             course.wait = Some(wait);
             return Poll::Pending;
         };
-        ready?;
+        if let Err(error) = ready {
+            // Whoever keeps the future that ends here keeps no place by it.
+            self.course = None;
+            return Poll::Ready(Err(error));
+        }
 
         // Read last: from here to the call nothing is awaited.
         self.round = self.core.gates.sight().round;

@@ -60,6 +60,26 @@ async fn errors_are_the_inner_services() {
     assert_eq!(layer.status().keys[0].held, 0);
 }
 
+/// Whoever keeps its future keeps nobody out.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_ended_in_an_error_keeps_no_room() {
+    let layer = layer().max_held(1);
+    let start = Instant::now();
+    let mut service = layer.layer(Failing {
+        unready_after: SECOND,
+        start,
+    });
+    let mut kept = service.ready().await.unwrap().call(get("/"));
+    assert!((&mut kept).await.is_err() && start.elapsed() > 5 * SECOND);
+    let key = layer.status().keys[0].clone();
+    assert_eq!((key.held, key.given_up), (0, 0));
+    // Nor is it in line: the next one leaves as soon as it may.
+    let next = layer.layer(Server::script([])).oneshot(get("/"));
+    let next = tokio::time::timeout(SECOND, next).await.unwrap();
+    assert_eq!(next.unwrap().status(), 200);
+    drop(kept);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_waiting_call_holds_no_readiness() {
     let server = Server::script([(429, Some("5"))]);
