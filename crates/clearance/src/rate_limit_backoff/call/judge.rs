@@ -90,7 +90,7 @@ impl<S, B: Replay> Call<S, B> {
             Err(reason) => {
                 self.seat().iter().for_each(|seat| seat.count_given_up());
                 event::gave_up(&key, status, ahead, attempts, reason);
-                let told = RetryAfter(asked.unwrap_or(until - now));
+                let told = RetryAfter(asked.unwrap_or(ahead));
                 reply.extensions_mut().insert(told);
                 self.finish(reply)
             }

@@ -112,3 +112,21 @@ async fn a_rate_is_kept_whatever_is_said_of_a_shorter_window() {
     // One that was refused, six after it, and one that left before the rate was known.
     assert!(server.most_in(60 * SECOND) <= 8, "{:?}", server.arrived());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_of_a_wait_is_what_the_layer_would_have_waited() {
+    let server = Answering::by(|_| {
+        let none_left = ("ratelimit", r#""a";r=0;t=30"#);
+        Response::builder()
+            .status(429)
+            .header(none_left.0, none_left.1)
+    });
+    let layer = layer().max_wait(10 * SECOND);
+    let reply = send(&layer.layer(server), get("/")).await;
+    let RetryAfter(told) = *reply.extensions().get().unwrap();
+    let paused = layer.status().keys[0].pause.unwrap();
+    assert!(
+        paused > 29 * SECOND && told >= paused,
+        "{told:?} of {paused:?}"
+    );
+}
