@@ -44,7 +44,7 @@ enum Kept<B> {
     Nothing,
     Request(KeptRequest<B>),
     /// Its body cannot be sent twice. Its refusal holds the others of its key all the same.
-    Key(Noted),
+    Note(Noted),
 }
 
 /// Of a call that met a limit, or that may wait longer or shorter than others.
@@ -233,7 +233,7 @@ impl<S, B: Replay> Call<S, B> {
             course.waited.attempts = course.waited.attempts.saturating_add(1);
         }
         if matches!(self.kept, Kept::Nothing) {
-            let note = || Kept::Key(self.core.rules.note_key(request));
+            let note = || Kept::Note(self.core.rules.note(request));
             self.kept = KeptRequest::of(request, handed).map_or_else(note, Kept::Request);
         }
     }

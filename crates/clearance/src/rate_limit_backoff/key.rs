@@ -13,17 +13,30 @@ pub(super) type Key = Arc<str>;
 /// An application's own choice.
 pub(super) type KeyOf = dyn Fn(&Parts) -> Key + Send + Sync;
 
-/// What a key can be told by once the request is gone. An address costs nothing to note, and is seldom asked for.
-pub(super) enum Noted {
-    Key(Key),
-    Address(Scheme, Authority),
+/// What is known of a request that is gone.
+pub(super) struct Noted {
+    pub(super) key: NotedKey,
+    pub(super) is_idempotent: bool,
 }
 
-impl Noted {
+/// An address costs nothing to note, and is seldom asked for.
+pub(super) enum NotedKey {
+    Key(Key),
+    Address { is_https: bool, host: Authority },
+}
+
+impl NotedKey {
     pub(super) fn key(&self) -> Key {
         match self {
             Self::Key(key) => Arc::clone(key),
-            Self::Address(scheme, host) => address(Some(scheme.as_str()), host).into(),
+            Self::Address { is_https, host } => {
+                let scheme = if *is_https {
+                    Scheme::HTTPS
+                } else {
+                    Scheme::HTTP
+                };
+                address(Some(scheme.as_str()), host).into()
+            }
         }
     }
 }

@@ -7,18 +7,21 @@ use std::{
 };
 
 use clearance_core::clock::{SystemClock, WallClock};
-use http::{HeaderMap, Request, StatusCode, request::Parts};
+use http::{HeaderMap, Request, StatusCode, request::Parts, uri::Scheme};
 use tower_layer::Layer;
 
 use super::{
     gates::Gates,
-    key::{Key, KeyOf, Noted},
+    key::{Key, KeyOf, Noted, NotedKey},
     quota::Quota,
     refusal::{Classify, Refusal},
     service::{Core, RateLimitBackoff},
     status::Status,
 };
-use crate::{origin::origin, replay::Spare};
+use crate::{
+    origin::origin,
+    replay::{Spare, is_idempotent},
+};
 
 /// Waits out rate limits, all callers together. See the [module](super) for what it does and when.
 ///
@@ -171,14 +174,24 @@ impl Rules {
             .map_or_else(|| origin(&head.uri, &head.headers).into(), |key| key(head))
     }
 
-    /// The key of a request that will be gone when it is asked for.
-    pub(super) fn note_key<B>(&self, request: &Request<B>) -> Noted {
+    /// Of a request that will be gone when it is asked about.
+    pub(super) fn note<B>(&self, request: &Request<B>) -> Noted {
+        Noted {
+            key: self.note_key(request),
+            is_idempotent: is_idempotent(request.method(), request.headers()),
+        }
+    }
+
+    fn note_key<B>(&self, request: &Request<B>) -> NotedKey {
         let uri = request.uri();
-        match (uri.scheme(), uri.authority()) {
-            (Some(scheme), Some(host)) if self.key.is_none() => {
-                Noted::Address(scheme.clone(), host.clone())
-            }
-            _ => Noted::Key(self.key(&parts_of(request))),
+        let is_https = uri.scheme() == Some(&Scheme::HTTPS);
+        let is_known = is_https || uri.scheme() == Some(&Scheme::HTTP);
+        match uri.authority() {
+            Some(host) if is_known && self.key.is_none() => NotedKey::Address {
+                is_https,
+                host: host.clone(),
+            },
+            _ => NotedKey::Key(self.key(&parts_of(request))),
         }
     }
 

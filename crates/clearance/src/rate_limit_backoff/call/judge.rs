@@ -119,11 +119,14 @@ impl<S, B: Replay> Call<S, B> {
     }
 
     fn is_idempotent(&self) -> bool {
-        let Kept::Request(kept) = &self.kept else {
-            return false;
-        };
-        let head = kept.head();
-        is_idempotent(&head.method, &head.headers)
+        match &self.kept {
+            Kept::Request(kept) => {
+                let head = kept.head();
+                is_idempotent(&head.method, &head.headers)
+            }
+            Kept::Note(noted) => noted.is_idempotent,
+            Kept::Nothing => false,
+        }
     }
 
     fn seat(&self) -> Option<&Seat> {
@@ -152,7 +155,7 @@ impl<S, B: Replay> Call<S, B> {
         let seat = seat.get_or_insert_with(|| {
             let key = key.take().unwrap_or_else(|| match kept {
                 Kept::Request(kept) => core.rules.key(&kept.head()),
-                Kept::Key(noted) => noted.key(),
+                Kept::Note(noted) => noted.key.key(),
                 Kept::Nothing => Key::default(),
             });
             Seat::new(core.gates.enter(&key, now))

@@ -102,3 +102,26 @@ async fn a_body_that_cannot_be_sent_twice_is_not_but_its_refusal_counts() {
     assert!(about(waited.total, 5.005));
     assert_eq!((server.count("/once"), server.count("/held")), (1, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_503_for_an_upload_that_cannot_be_sent_twice_says_how_long_to_wait() {
+    // As with a body that can be, only where the wait would make sense.
+    let told = Some(&RetryAfter(5 * SECOND));
+    for (method, told) in [(Method::PUT, told), (Method::POST, None)] {
+        let layer = layer();
+        let once = layer.layer(service_fn(|_: Request<Once>| async {
+            Ok::<_, Infallible>(reply((503, Some("5"))))
+        }));
+        let mut request = get("/once").map(|_| Once);
+        *request.method_mut() = method;
+        let reply = once.oneshot(request).await.unwrap();
+        assert_eq!(reply.status(), 503);
+        assert_eq!(reply.extensions().get(), told);
+        let given_up = layer
+            .status()
+            .keys
+            .first()
+            .map(|key| (key.held, key.given_up));
+        assert_eq!(given_up, told.map(|_| (0, 1)));
+    }
+}
