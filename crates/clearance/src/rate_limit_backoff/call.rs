@@ -1,5 +1,6 @@
 //! One call: what it carries from one sending to the next, and how it passes the gate.
 
+mod course;
 mod judge;
 
 use std::{
@@ -12,11 +13,12 @@ use http::Request;
 use tokio::time::Instant;
 use tower_service::Service;
 
+use self::course::Course;
+pub(super) use self::judge::Outcome;
 use super::{
     MaxWait, event,
     gate::Seat,
-    key::{Key, Noted},
-    pace::later,
+    key::Noted,
     pause::Due,
     refusal::{Limit, RateLimited},
     service::Core,
@@ -25,8 +27,6 @@ use crate::{
     Replay, Waited, grpc,
     replay::{Head, KeptRequest},
 };
-
-pub(super) use self::judge::Outcome;
 
 /// From its first sending to the reply that is handed up.
 pub(super) struct Call<S, B> {
@@ -47,29 +47,6 @@ enum Kept<B> {
     Note(Noted),
 }
 
-/// Of a call that met a limit, or that may wait longer or shorter than others.
-struct Course<S, B> {
-    key: Option<Key>,
-    seat: Option<Seat>,
-    waited: Waited,
-    max_wait: Duration,
-    /// Of a gRPC call: when nobody waits for its reply any more.
-    deadline: Option<Instant>,
-    wait: Option<Wait<S, B>>,
-}
-
-/// From the moment in which a call is held to its next sending.
-struct Wait<S, B> {
-    request: Request<B>,
-    since: Instant,
-    /// The time that was stated to this very call.
-    not_before: Instant,
-    /// From when on it has waited as long as it may.
-    latest: Instant,
-    /// What it will be sent by; here only while it is made ready.
-    service: Option<S>,
-}
-
 pub(super) enum Next<F> {
     Sent(F),
     Hold(Turn),
@@ -86,7 +63,8 @@ impl<S, B> Call<S, B> {
     pub(super) fn new(core: Arc<Core<S>>, request: &Request<B>) -> Self {
         let wishes = request.extensions();
         let (spent, most) = (wishes.get::<Waited>(), wishes.get::<MaxWait>());
-        let course = (spent.is_some() || most.is_some()).then(|| {
+        let is_own = spent.is_some() || most.is_some() || core.rules.has_generations();
+        let course = is_own.then(|| {
             let max_wait = most.map_or(core.rules.max_wait, |most| most.0);
             let waited = spent.copied().unwrap_or_default();
             Box::new(Course::new(max_wait, waited, grpc::deadline(request)))
@@ -146,47 +124,6 @@ impl<S, B> Call<S, B> {
     }
 }
 
-impl<S, B> Course<S, B> {
-    fn new(max_wait: Duration, waited: Waited, deadline: Option<Instant>) -> Self {
-        Self {
-            key: None,
-            seat: None,
-            waited,
-            max_wait,
-            deadline,
-            wait: None,
-        }
-    }
-
-    fn wait(&mut self, request: Request<B>, now: Instant, not_before: Instant) {
-        self.wait = Some(Wait {
-            request,
-            since: now,
-            not_before,
-            latest: self.latest(now),
-            service: None,
-        });
-    }
-
-    /// When a call that is held from now on has waited as long as it may.
-    fn latest(&self, now: Instant) -> Instant {
-        let latest = later(now, self.max_wait.saturating_sub(self.waited.total));
-        self.deadline
-            .map_or(latest, |deadline| deadline.min(latest))
-    }
-
-    /// Whether nobody waits for its reply any more.
-    fn is_over(&self, now: Instant) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= now)
-    }
-
-    fn tell(&self, event: impl FnOnce(&Key)) {
-        if let Some(seat) = &self.seat {
-            event(seat.key());
-        }
-    }
-}
-
 impl<S, B: Replay> Call<S, B> {
     /// The gate on the way in, unless some key is limited: one atomic load.
     pub(super) fn is_clear(&mut self) -> bool {
@@ -232,9 +169,17 @@ impl<S, B: Replay> Call<S, B> {
         if let Some(course) = &mut self.course {
             course.waited.attempts = course.waited.attempts.saturating_add(1);
         }
+        self.note_generation();
         if matches!(self.kept, Kept::Nothing) {
             let note = || Kept::Note(self.core.rules.note(request));
             self.kept = KeptRequest::of(request, handed).map_or_else(note, Kept::Request);
+        }
+    }
+
+    /// Once more after each poll: the layer below may have waited for another token, and chosen that.
+    pub(super) fn note_generation(&mut self) {
+        if let Some(course) = &mut self.course {
+            course.generation = self.core.rules.generation();
         }
     }
 

@@ -95,7 +95,11 @@ where
                     let mut polled = future.poll(cx);
                     let judged = match &mut polled {
                         Poll::Ready(Ok(reply)) => this.call.judge(reply),
-                        _ => Outcome::Final,
+                        Poll::Ready(Err(_)) => Outcome::Final,
+                        Poll::Pending => {
+                            this.call.note_generation();
+                            Outcome::Final
+                        }
                     };
                     let Outcome::Wait(ahead) = judged else {
                         return polled.map_err(Into::into);

@@ -114,11 +114,13 @@ impl RateLimitBackoffLayer {
     }
 
     /// Limits belong to one generation of credentials: when the number changes, pauses end and what was learned is forgotten.
+    /// A 429 of a call that was sent before concerns that call alone.
     ///
     /// By default a new token changes nothing: Genesys Cloud limits each token *and* the whole organisation, and a
     /// refresh must not be a way around a limit. For a server that counts by token alone, and nothing else:
     /// `.per_generation(move || auth.generation())`, with a clone of the
-    /// [`SkewAuthLayer`](crate::skew_auth::SkewAuthLayer). Asked for only while a limit is in sight.
+    /// [`SkewAuthLayer`](crate::skew_auth::SkewAuthLayer). Asked for with every call then, and kept in an allocation of its
+    /// own.
     pub fn per_generation(mut self, number: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         self.rules.generation = Some(Arc::new(number));
         self
@@ -193,6 +195,10 @@ impl Rules {
             },
             _ => NotedKey::Key(self.key(&parts_of(request))),
         }
+    }
+
+    pub(super) fn has_generations(&self) -> bool {
+        self.generation.is_some()
     }
 
     pub(super) fn generation(&self) -> Option<u64> {

@@ -105,7 +105,8 @@
 //! * How long an inner service takes to be ready is not bounded here: put a `Timeout` above.
 //! * A request is sent twice only where its body can be: see [`replay`](crate::replay).
 //! * A refresh of the token does not end a pause, as an organisation may be limited as well as its tokens
-//!   ([`per_generation`](RateLimitBackoffLayer::per_generation) changes that).
+//!   ([`per_generation`](RateLimitBackoffLayer::per_generation) changes that, and then a 429 that was meant for the token
+//!   before holds nobody but its own call).
 //! * A call that waits has to be polled to move. One that is not slows down those behind it, but does not stop them.
 //! * 1024 keys at a time have a pause of their own; while they all are limited, all further keys share one.
 //! * Waiting needs tokio's timer: a limit that is met outside a tokio runtime with time enabled is a panic.

@@ -22,6 +22,8 @@ use crate::{Replay, Waited, grpc, replay::is_idempotent};
 
 /// A longer wait is a quota's rather than a rate's: it concerns only the call that met it.
 const LONGEST_SHARED: Duration = Duration::from_secs(60);
+/// How long a call waits alone where no time is stated.
+const UNSTATED: Duration = Duration::from_secs(1);
 /// So often a call is sent before it is given up for being refused while others get through.
 const MOST_ATTEMPTS: u32 = 5;
 
@@ -52,12 +54,15 @@ impl<S, B: Replay> Call<S, B> {
             return self.passed(reply);
         }
 
-        let (now, round) = (Instant::now(), self.round);
+        let (now, round, is_void) = (Instant::now(), self.round, self.is_void());
         let core = Arc::clone(&self.core);
         let (seat, attempts) = self.seated(now);
         core.renew(seat);
         seat.count_refused(now);
-        let alone = asked.filter(|asked| kind == Refusal::Busy || *asked > LONGEST_SHARED);
+        let alone = match asked {
+            asked if is_void => Some(asked.unwrap_or(UNSTATED)),
+            asked => asked.filter(|asked| kind == Refusal::Busy || *asked > LONGEST_SHARED),
+        };
         let until = match alone {
             // Asked for a moment again and again, a call alone takes longer each time.
             Some(asked) if attempts > 1 => {
@@ -67,9 +72,8 @@ impl<S, B: Replay> Call<S, B> {
             Some(asked) => later(now, with_drift(asked)),
             None => seat.limited(now, round, asked),
         };
-        hint(reply.headers())
-            .iter()
-            .for_each(|hint| seat.hinted(now, *hint));
+        let hint = hint(reply.headers()).filter(|_| !is_void);
+        hint.iter().for_each(|hint| seat.hinted(now, *hint));
         // A call that is not alone waits for its turn, too.
         let (due, not_before) = match alone {
             Some(_) => (Due::at(until), until),
@@ -107,7 +111,7 @@ impl<S, B: Replay> Call<S, B> {
     }
 
     fn passed<ResB>(&self, reply: &mut Response<ResB>) -> Outcome {
-        if let Some(seat) = self.seat() {
+        if let Some(seat) = self.seat().filter(|_| !self.is_void()) {
             if is_accepted(reply.status(), reply.headers()) {
                 seat.accepted(Instant::now(), self.round);
             }
@@ -116,6 +120,12 @@ impl<S, B: Replay> Call<S, B> {
             }
         }
         self.finish(reply)
+    }
+
+    /// Whether the call was sent with the token of an earlier generation, whose limits concern nobody any more.
+    fn is_void(&self) -> bool {
+        let sent = self.course.as_ref().and_then(|course| course.generation);
+        sent.is_some_and(|sent| self.core.rules.generation() != Some(sent))
     }
 
     fn is_idempotent(&self) -> bool {

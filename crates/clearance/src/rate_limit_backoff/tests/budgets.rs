@@ -80,32 +80,6 @@ async fn what_turns_out_to_be_too_long_is_told_within_a_second() {
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_pause_ends_with_its_generation_where_that_is_asked_for() {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    for (per_generation, waited) in [(false, 30.0), (true, 2.0)] {
-        let server = Server::script([(429, Some("30"))]);
-        let number = Arc::new(AtomicU64::new(1));
-        let told = Arc::clone(&number);
-        let layer = match per_generation {
-            true => layer().per_generation(move || told.load(Ordering::Relaxed)),
-            false => layer(),
-        };
-        let service = layer.layer(server.clone());
-        let start = Instant::now();
-        let refused = spawn(&service, get("/")).await;
-        sleep(SECOND).await;
-        let held = spawn(&service, get("/")).await;
-        sleep(SECOND / 2).await;
-        number.store(2, Ordering::Relaxed);
-        assert_eq!(refused.await.unwrap().status(), 200);
-        assert_eq!(held.await.unwrap().status(), 200);
-        let took = start.elapsed().as_secs_f64();
-        assert!((took - waited).abs() < 0.8, "{per_generation}: {took}");
-    }
-}
-
 /// 200 calls a second for 20 s over a bucket of 40/s, burst 10, and each of use for 30 s only.
 #[test]
 fn of_too_many_calls_as_many_succeed_as_can_and_the_others_are_told_early() {

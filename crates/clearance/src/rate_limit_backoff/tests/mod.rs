@@ -5,6 +5,7 @@ mod bounds;
 mod budgets;
 mod dropped;
 mod field;
+mod generations;
 mod herd;
 mod inner;
 mod keys;
