@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "../logged.rs"]
+mod logged;
 mod noticed;
 mod returned;
 mod revoked;

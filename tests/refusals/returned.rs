@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use clearance::{RefusalReason, TokenRefused};
+use clearance::{RefusalReason, Retry401Layer, SkewAuthLayer, TokenRefused};
 use clearance_test::{ScriptedSource, Step};
 use http::StatusCode;
 use tokio::time::sleep;
-use tower::ServiceExt;
+use tower::{ServiceBuilder, ServiceExt};
 
-use crate::support::{Api, Good, MINUTE, SECOND, Verdict, calls_at, get, stack};
+use crate::{
+    logged::Logged,
+    support::{Api, Good, MINUTE, SECOND, Verdict, calls_at, get, stack},
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_refuses_everything_costs_few_tokens() {
@@ -106,4 +109,43 @@ async fn a_refused_call_waits_half_a_minute_at_most() {
     let start = tokio::time::Instant::now();
     assert_eq!(stack.oneshot(get()).await.unwrap().status(), 401);
     assert!(start.elapsed() < Duration::from_secs(31));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_401_that_is_returned_has_its_reason_after_success() {
+    let api = Api::new(|_, before| if before == 0 { 200 } else { 401 });
+    let (_, stack) = stack(ScriptedSource::counting(), api.service());
+    assert_eq!(stack.clone().oneshot(get()).await.unwrap().status(), 200);
+    let mut replays = 0;
+    for nth in 0..7 {
+        let before = api.seen().len();
+        let reply = stack.clone().oneshot(get()).await.unwrap();
+        replays += api.seen().len() - before - 1;
+        let reason = reply.extensions().get::<RefusalReason>();
+        assert!(
+            reply.status() == 401 && reason.is_some(),
+            "{nth}: {reply:?}"
+        );
+    }
+    assert!(replays > 0, "after a replay, too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_403_names_its_scope_in_the_log_also_after_a_replay() {
+    let challenge = r#"Bearer error="insufficient_scope", scope="agents:read""#;
+    for (stale, sends) in [("none", 1), ("stale", 2)] {
+        let api = Api::new(move |seen, _| match &*seen.token {
+            token if token == stale => 401.into(),
+            _ => Verdict::from(403).with("www-authenticate", challenge),
+        });
+        let stack = ServiceBuilder::new()
+            .layer(Retry401Layer::new())
+            .layer(SkewAuthLayer::new(ScriptedSource::new(["stale", "fresh"])))
+            .service(api.service());
+        let logged = Logged::begin();
+        assert_eq!(stack.oneshot(get()).await.unwrap().status(), 403);
+        assert_eq!(api.seen().len(), sends);
+        let text = logged.text();
+        assert_eq!(text.matches("agents:read").count(), 1, "{text}");
+    }
 }

@@ -160,8 +160,10 @@ where
                 }
                 StateProj::Replaying { future } => {
                     let mut response = ready!(future.as_mut().poll(cx))?;
-                    let refused = response.extensions().get::<TokenRefused>();
-                    if let Some(reason) = refused.and_then(TokenRefused::known_reason) {
+                    if let Some(refused) = response.extensions().get::<TokenRefused>() {
+                        // Another token may be on its way, or be there, but there is one replay.
+                        let reason = refused.known_reason();
+                        let reason = reason.unwrap_or(RefusalReason::RefusedAgain);
                         response.extensions_mut().insert(reason);
                     }
                     report::replayed(&response);

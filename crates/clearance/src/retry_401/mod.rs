@@ -12,6 +12,8 @@
 //!    request is sent again: its method, URI, version, fields, extensions and body are the original's. Once. Of a gRPC
 //!    call the `grpc-timeout` bounds the wait too, reading takes half of what is left of it at most, and the replay tells
 //!    how much that is then.
+//! 5. A replay that is refused too is returned with its reason:
+//!    [`RefusedAgain`](crate::RefusalReason::RefusedAgain), even if yet another token is on its way. A 403 is logged as in 1.
 //!
 //! A 401 is *taken to mean* that the request was refused before any work was done, so every method is sent again. Where a
 //! server refuses half-way, [`Retry401Layer::idempotent_only`] narrows it. A body that cannot be sent twice

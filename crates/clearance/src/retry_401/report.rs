@@ -6,23 +6,31 @@ use crate::{RefusalReason, TokenRefused};
 
 /// A reply that is returned without a replay.
 pub(super) fn passed_on<B>(response: &Response<B>) {
-    match response.status() {
-        _ if is_refused(response) => {
-            let reason = response
+    returned(response, |response| {
+        let reason = response
+            .extensions()
+            .get::<RefusalReason>()
+            .map(ToString::to_string);
+        let advice = || {
+            response
                 .extensions()
-                .get::<RefusalReason>()
-                .map(ToString::to_string);
-            let advice = || {
-                response
-                    .extensions()
-                    .get::<TokenRefused>()
-                    .map(TokenRefused::advice)
-            };
-            let why = reason
-                .or_else(advice)
-                .unwrap_or_else(|| "the request cannot be sent twice".to_owned());
-            unauthorised(response, &why);
-        }
+                .get::<TokenRefused>()
+                .map(TokenRefused::advice)
+        };
+        reason
+            .or_else(advice)
+            .unwrap_or_else(|| "the request cannot be sent twice".to_owned())
+    });
+}
+
+/// The reply to a replay.
+pub(super) fn replayed<B>(response: &Response<B>) {
+    returned(response, |_| "the replay was refused too".to_owned());
+}
+
+fn returned<B>(response: &Response<B>, why: impl FnOnce(&Response<B>) -> String) {
+    match response.status() {
+        _ if is_refused(response) => unauthorised(response, &why(response)),
         StatusCode::FORBIDDEN => {
             let scope = wanted_scope(response).unwrap_or("not named");
             tracing::warn!(
@@ -32,13 +40,6 @@ pub(super) fn passed_on<B>(response: &Response<B>) {
             );
         }
         _ => {}
-    }
-}
-
-/// The reply to a replay.
-pub(super) fn replayed<B>(response: &Response<B>) {
-    if is_refused(response) {
-        unauthorised(response, "the replay was refused too");
     }
 }
 
