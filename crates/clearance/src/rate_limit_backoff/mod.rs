@@ -39,7 +39,8 @@
 //!    more, counted from the receipt of the reply. Without a stated time it is 1 s, doubling to 60 s as long as
 //!    nothing gets through, and of that from a half to all by chance. So is a moment (below 1 s) that is stated again
 //!    while nothing gets through.
-//! 2. **A stated wait of more than a minute** (a daily quota) concerns only the call that met it.
+//! 2. **A stated wait of more than a minute** (a daily quota) concerns only the call that met it. Several that are told
+//!    so wait each alone, and so come back together.
 //! 3. **503 with `Retry-After` is the server's trouble**: its call waits alone, and only if the request is idempotent
 //!    (`GET`, `HEAD`, `PUT`, `DELETE`, `OPTIONS`, `TRACE`, or any with an `Idempotency-Key`). Further statuses can be
 //!    named by [`classify_with`](RateLimitBackoffLayer::classify_with). From the second refusal on it waits 1 s at least,
