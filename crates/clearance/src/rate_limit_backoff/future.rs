@@ -92,21 +92,19 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 StateProj::Calling { future } => {
-                    let mut polled = future.poll(cx);
-                    let judged = match &mut polled {
-                        Poll::Ready(Ok(reply)) => this.call.judge(reply),
-                        Poll::Ready(Err(_)) => Outcome::Final,
-                        Poll::Pending => {
-                            this.call.note_generation();
-                            Outcome::Final
-                        }
+                    let Poll::Ready(reply) = future.poll(cx) else {
+                        this.call.note_generation();
+                        return Poll::Pending;
                     };
-                    let Outcome::Wait(ahead) = judged else {
-                        return polled.map_err(Into::into);
-                    };
-                    let unread = ready!(polled).map_err(Into::into)?.into_body();
-                    State::Draining {
-                        drain: Box::pin(Drain::new(unread, ahead)),
+                    let reply = reply.map_err(Into::into)?;
+                    if this.call.lets_pass(&reply) {
+                        return Poll::Ready(Ok(reply));
+                    }
+                    match this.call.judge(reply) {
+                        Outcome::Final(reply) => return Poll::Ready(Ok(reply)),
+                        Outcome::Wait(unread, ahead) => State::Draining {
+                            drain: Box::pin(Drain::new(unread, ahead)),
+                        },
                     }
                 }
                 StateProj::Draining { drain } => {

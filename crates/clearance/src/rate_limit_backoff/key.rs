@@ -17,6 +17,7 @@ pub(super) type KeyOf = dyn Fn(&Parts) -> Key + Send + Sync;
 pub(super) struct Noted {
     pub(super) key: NotedKey,
     pub(super) is_idempotent: bool,
+    pub(super) is_post: bool,
 }
 
 /// An address costs nothing to note, and is seldom asked for.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clearance_core::clock::{SystemClock, WallClock};
-use http::{HeaderMap, Request, StatusCode, request::Parts, uri::Scheme};
+use http::{HeaderMap, Method, Request, StatusCode, request::Parts, uri::Scheme};
 use tower_layer::Layer;
 
 use super::{
@@ -181,6 +181,7 @@ impl Rules {
         Noted {
             key: self.note_key(request),
             is_idempotent: is_idempotent(request.method(), request.headers()),
+            is_post: *request.method() == Method::POST,
         }
     }
 

@@ -70,6 +70,10 @@ impl Head {
         shared
     }
 
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadline
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Request, request::Parts};
+use http::{Method, Request, request::Parts};
 use tokio::time::Instant;
 
 #[cfg(feature = "retry-401")]
@@ -28,6 +28,11 @@ impl<B: Replay> KeptRequest<B> {
     /// The head as it was before the request was sent.
     pub(crate) fn head(&self) -> Parts {
         self.head.parts()
+    }
+
+    #[inline]
+    pub(crate) fn method(&self) -> &Method {
+        self.head.method()
     }
 
     /// Of a gRPC call: when nobody waits for its reply any more.

@@ -93,15 +93,44 @@ where
 {
     type Output = Result<Response<ResBody>, S::Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut polled = Poll::Pending;
+        if let StateProj::Calling { future } = self.as_mut().project().state.project() {
+            polled = future.poll(cx);
+            let concerns_others = match &polled {
+                Poll::Ready(Ok(response)) => {
+                    response.status().is_success() && response.extensions().is_empty()
+                }
+                _ => true,
+            };
+            if concerns_others {
+                return polled;
+            }
+        }
+        // All that is returned is in one place, so that a reply is not moved on its way up.
+        polled = self.go_on(polled, cx);
+        polled
+    }
+}
+
+impl<S, B, ResBody> ResponseFuture<S, B, ResBody>
+where
+    S: Service<Request<B>, Response = Response<ResBody>> + Clone,
+    B: Replay,
+    ResBody: Body,
+{
+    /// From the reply on that was just `polled`, or from where it was.
+    #[inline(never)]
+    fn go_on(
+        self: Pin<&mut Self>,
+        mut polled: Poll<Result<Response<ResBody>, S::Error>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<ResBody>, S::Error>> {
         let mut this = self.project();
         loop {
             let (mut response, outcome) = match this.state.as_mut().project() {
-                StateProj::Calling { future } => {
-                    let polled = future.poll(cx);
-                    let Poll::Ready(Ok(response)) = &polled else {
-                        return polled;
-                    };
+                StateProj::Calling { .. } => {
+                    let response = ready!(std::mem::replace(&mut polled, Poll::Pending))?;
                     match response.extensions().get::<TokenRefused>() {
                         // What cannot be sent again has nothing to wait for.
                         Some(refused) if this.replayable.is_some() => {
@@ -110,7 +139,7 @@ where
                             let deadline = this.replayable.as_ref().and_then(Replayable::deadline);
                             let patience = deadline.unwrap_or(patience).min(patience);
                             let refused = Some(Box::new(Refused {
-                                response: ready!(polled)?,
+                                response,
                                 settled,
                                 patience: Box::pin(sleep_until(patience)),
                             }));
@@ -118,12 +147,10 @@ where
                             continue;
                         }
                         // Another auth layer is below: it may have another token by now.
-                        None if response.status() == StatusCode::UNAUTHORIZED => {
-                            (ready!(polled)?, Ok(()))
-                        }
+                        None if response.status() == StatusCode::UNAUTHORIZED => (response, Ok(())),
                         _ => {
-                            report::passed_on(response);
-                            return polled;
+                            report::passed_on(&response);
+                            return Poll::Ready(Ok(response));
                         }
                     }
                 }

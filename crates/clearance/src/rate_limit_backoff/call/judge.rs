@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use clearance_core::retry_after;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use tokio::time::Instant;
 
 use super::{
@@ -27,20 +27,33 @@ const UNSTATED: Duration = Duration::from_secs(1);
 /// So often a call is sent before it is given up for being refused while others get through.
 const MOST_ATTEMPTS: u32 = 5;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::rate_limit_backoff) enum Outcome {
+pub(in crate::rate_limit_backoff) enum Outcome<ResB> {
     /// The reply is handed up.
-    Final,
+    Final(Response<ResB>),
     /// The call is sent again, after so long at the earliest. The body of the reply is of no interest any more.
-    Wait(Duration),
+    Wait(ResB, Duration),
 }
 
 impl<S, B: Replay> Call<S, B> {
+    /// Whether there is nothing to judge: a success, to a call that met no limit and cannot be of gRPC. Seen in place,
+    /// so that the reply is not moved once more.
+    #[inline(always)]
+    pub(in crate::rate_limit_backoff) fn lets_pass<ResB>(&self, reply: &Response<ResB>) -> bool {
+        let may_be_grpc = match &self.kept {
+            Kept::Request(kept) => *kept.method() == Method::POST,
+            Kept::Note(noted) => noted.is_post,
+            Kept::Nothing => true,
+        };
+        let judges_all = self.core.rules.classifier().is_some();
+        reply.status().is_success() && self.course.is_none() && !may_be_grpc && !judges_all
+    }
+
     /// What becomes of this reply.
+    #[inline(never)]
     pub(in crate::rate_limit_backoff) fn judge<ResB>(
         &mut self,
-        reply: &mut Response<ResB>,
-    ) -> Outcome {
+        mut reply: Response<ResB>,
+    ) -> Outcome<ResB> {
         let (status, headers) = (reply.status(), reply.headers());
         let rules = &self.core.rules;
         let Some(kind) = refusal(status, headers, rules.classifier()) else {
@@ -89,7 +102,7 @@ impl<S, B: Replay> Call<S, B> {
                 // It joins the line at once, not when its reply is drained.
                 self.ask(now);
                 event::held(&key, Some(status), ahead, attempts);
-                Outcome::Wait(ahead)
+                Outcome::Wait(reply.into_body(), ahead)
             }
             Err(reason) => {
                 self.seat().iter().for_each(|seat| seat.count_given_up());
@@ -101,16 +114,16 @@ impl<S, B: Replay> Call<S, B> {
         }
     }
 
-    fn finish<ResB>(&self, reply: &mut Response<ResB>) -> Outcome {
+    fn finish<ResB>(&self, mut reply: Response<ResB>) -> Outcome<ResB> {
         if let Some(course) = &self.course {
             if course.waited.attempts > 1 || !course.waited.total.is_zero() {
                 reply.extensions_mut().insert(course.waited);
             }
         }
-        Outcome::Final
+        Outcome::Final(reply)
     }
 
-    fn passed<ResB>(&self, reply: &mut Response<ResB>) -> Outcome {
+    fn passed<ResB>(&self, reply: Response<ResB>) -> Outcome<ResB> {
         if let Some(seat) = self.seat().filter(|_| !self.is_void()) {
             if is_accepted(reply.status(), reply.headers()) {
                 seat.accepted(Instant::now(), self.round);
