@@ -4,8 +4,10 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
 
-/// Of so many bytes there may be one frame: what a frame itself takes is about as much.
+/// What a frame itself takes, about: of so many bytes of a large bound there may be one.
 const FRAME: usize = 32;
+/// There may always be so many, which is what 64 KiB allow: a small bound is meant for the data.
+const FRAMES: usize = 2048;
 
 /// Data, shared and not copied, and the trailers.
 #[derive(Default)]
@@ -51,7 +53,7 @@ impl Frames {
         };
         self.bytes += data.len() as u64;
         let frames = self.number() + 1;
-        if self.bytes > most as u64 || frames > (most / FRAME).max(1) {
+        if self.bytes > most as u64 || frames > (most / FRAME).max(FRAMES) {
             return false;
         }
         match self.first {

@@ -39,8 +39,8 @@
 //! 1. **Frames are kept as they are first sent**, shared and not copied where they are `Bytes`, with the trailers and the
 //!    size hint. Both retrying layers share the one buffer, and of a body without frames there is none. They also share one
 //!    copy of the request's head, with every body, if `Retry401` is right over `RateLimitBackoff`.
-//! 2. **Past the bound** (64 KiB, in 2048 frames at most) what was kept is let go, and the body is sent once, as if
-//!    the layer were not there. A body whose length is known to be larger is not even begun to be kept.
+//! 2. **Past the bound** (64 KiB), or in more than 2048 frames (with a larger bound, one in 32 bytes of it), what was kept
+//!    is let go, and the body is sent once, as if the layer were not there. A body whose length is known to be larger is not even begun to be kept.
 //! 3. **A body that fails** fails for whoever sends it, with its own error, and is not sent again. Nor is one that ends
 //!    before or after the length that it told.
 //! 4. **A replay that begins before the first sending had read everything** sends what is kept, and reads on from there.

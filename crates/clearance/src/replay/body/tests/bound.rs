@@ -43,13 +43,28 @@ fn the_bound_itself_is_kept_and_so_is_one_frame_of_a_small_bound() {
 }
 
 #[test]
-fn many_small_frames_do_not_outgrow_the_bound() {
-    let frames = |count| ReplayBody::keeping(Script((0..count).map(|_| data("x")).collect()), 3200);
-    for (count, kept) in [(100, true), (101, false)] {
-        let mut body = frames(count);
+fn what_is_shorter_than_the_bound_is_kept_in_however_many_frames() {
+    for most in [40, 100, 1000] {
+        let mut body = ReplayBody::keeping(Script(vec![data("0123456789"); 4].into()), most);
         let copy = body.again().unwrap();
-        assert_eq!(Sent::all(&mut body).data.len(), count);
-        assert_eq!(copy.again().is_some(), kept, "{count} frames");
+        assert_eq!(Sent::all(&mut body).data.len(), 40);
+        assert!(copy.again().is_some(), "of at most {most} bytes");
+    }
+}
+
+#[test]
+fn many_small_frames_do_not_outgrow_the_bound() {
+    for (most, frames, kept) in [
+        (3200, 2048, true),
+        (3200, 2049, false),
+        (65_536, 2049, false),
+        (131_072, 4096, true),
+        (131_072, 4097, false),
+    ] {
+        let mut body = ReplayBody::keeping(Script(vec![data("x"); frames].into()), most);
+        let copy = body.again().unwrap();
+        assert_eq!(Sent::all(&mut body).data.len(), frames);
+        assert_eq!(copy.again().is_some(), kept, "{frames} frames, {most}");
     }
 }
 
