@@ -18,6 +18,8 @@ use tokio::time::Instant;
 /// Under paused time the machine's own clock hardly moves, which looks to a client like a clock that was set back.
 /// Make it within the runtime whose time it is to follow.
 ///
+/// Its steps and drift come to 292 years at most; beyond that it stays.
+///
 /// ```
 /// use std::time::{Duration, SystemTime};
 /// use clearance_core::clock::WallClock;
@@ -62,7 +64,11 @@ impl TokioWallClock {
 
     /// Sets it forward by this many seconds, or back where negative.
     pub fn step(&self, seconds: f64) {
-        self.stepped.fetch_add(nanos_of(seconds), Ordering::Relaxed);
+        let step = nanos_of(seconds);
+        let add = |stepped: i64| Some(stepped.saturating_add(step));
+        let _ = self
+            .stepped
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 }
 
@@ -70,7 +76,7 @@ impl WallClock for TokioWallClock {
     fn now(&self) -> SystemTime {
         let elapsed = self.origin.elapsed();
         let drifted = nanos_of(elapsed.as_secs_f64() * self.drift / 1e6);
-        let shift = self.stepped.load(Ordering::Relaxed) + drifted;
+        let shift = self.stepped.load(Ordering::Relaxed).saturating_add(drifted);
         let distance = Duration::from_nanos(shift.unsigned_abs());
         if shift < 0 {
             self.start + elapsed - distance
@@ -86,6 +92,7 @@ impl fmt::Debug for TokioWallClock {
     }
 }
 
+/// As many as there can be, where there would be more.
 fn nanos_of(seconds: f64) -> i64 {
     (seconds * 1e9).round() as i64
 }
@@ -108,5 +115,26 @@ mod tests {
         assert_eq!(shown(&clock), Duration::from_millis(11_000_150));
         same.step(-3_600.0);
         assert_eq!(shown(&clock), Duration::from_millis(7_400_150));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn steps_do_not_wrap() {
+        for (steps, is_later) in [([1e10, 1.0], true), ([-1e10, -1.0], false)] {
+            let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+            let clock = TokioWallClock::starting_at(start);
+            for step in steps {
+                clock.step(step);
+                assert_eq!(clock.now() > start, is_later, "{clock:?}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_and_a_drift_do_not_panic() {
+        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let clock = TokioWallClock::starting_at(start).with_drift(1000.0);
+        clock.step(1e10);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(clock.now() > start);
     }
 }

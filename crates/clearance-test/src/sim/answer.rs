@@ -50,9 +50,18 @@ pub(crate) fn epoch_seconds(time: SystemTime) -> u64 {
     since_epoch(time).as_secs()
 }
 
+/// How long it is since 1970, nothing before.
 pub(crate) fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
+}
+
+/// The last second that an HTTP-date can tell: the end of the year 9999.
+pub(crate) const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
+
+/// So long after 1970, as far as an HTTP-date can tell.
+pub(crate) fn http_date(since_epoch: Duration) -> String {
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + since_epoch.min(LAST_DATE))
 }
 
 /// ISO 8601 with milliseconds, in UTC.

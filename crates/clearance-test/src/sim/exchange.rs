@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::{
     Body, Endpoint, Fault,
-    answer::{self, Answer},
+    answer::{self, Answer, since_epoch},
     body::{half, reset_error},
     call::{Call, Door, Hosts},
     world::World,
@@ -83,7 +83,7 @@ impl World {
 
     /// Sets the fields that every answer has.
     fn stamp(&self, call: &Call, answer: &mut Answer) {
-        let date = httpdate::fmt_http_date(self.date_clock(call.endpoint).now());
+        let date = answer::http_date(since_epoch(self.date_clock(call.endpoint).now()));
         let correlation = self.vendor.correlation();
         let fields = [
             (DATE, HeaderValue::from_str(&date)),

@@ -9,12 +9,10 @@ use std::{
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use super::answer::since_epoch;
+use super::answer::{LAST_DATE, http_date, since_epoch};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
-/// The last second that an HTTP-date can tell: the end of the year 9999.
-const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
 /// No clock goes further in a test: a pause as long as this is one for ever.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
@@ -75,8 +73,7 @@ impl RetryAfter {
             }
             Self::HttpDate => {
                 let end = rounded_up(end, SECOND).min(LAST_DATE);
-                let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + end);
-                (date, end.saturating_sub(now))
+                (http_date(end), end.saturating_sub(now))
             }
             Self::EpochSeconds => {
                 let end = rounded_up(end, SECOND);

@@ -114,3 +114,23 @@ async fn a_token_from_the_future_ripens() {
     let token = genesys_token(&generous).await;
     assert_eq!(status(&generous, &token).await, 200);
 }
+
+/// Where a `Date` cannot tell the time, it tells the nearest that it can.
+#[tokio::test(start_paused = true)]
+async fn clocks_of_any_time_can_be_written() {
+    let (first, year) = (SystemTime::UNIX_EPOCH, 365.0 * 86_400.0);
+    let last = first + Duration::from_secs(253_402_300_799);
+    for (start, ahead, date) in [
+        (first - 30 * 365 * Duration::from_secs(86_400), 0.0, first),
+        (noon(), -60.0 * year, first),
+        (last, 0.0, last),
+        (last, 1.0, last),
+        (last, 200.0 * year, last),
+    ] {
+        let genesys = Genesys::builder().starting_at(start).clocks_ahead(ahead);
+        let genesys = genesys.build();
+        let reply = send(&genesys, get("/api/v2/date", "")).await;
+        let written = reply.headers["date"].to_str().unwrap();
+        assert_eq!(parse_http_date(written), Some(date), "{written}");
+    }
+}
