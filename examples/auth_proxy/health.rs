@@ -67,7 +67,9 @@ fn limit(key: &KeyStatus) -> Value {
         "key": key.key,
         "held": key.held,
         "pause_s": key.pause.map(seconds),
+        "rate_per_s": key.rate,
         "refused": key.refused,
+        "retried": key.retried,
         "given_up": key.given_up,
     })
 }

@@ -30,7 +30,13 @@ async fn with_the_key_it_tells_all_and_without_only_that_it_is_well() {
             (&told["token"]["state"], &told["token"]["refreshes"]),
             (&json!("Fresh"), &json!(1))
         );
-        assert_eq!(told["rate_limits"][0]["refused"], 1);
+        let limit = &told["rate_limits"][0];
+        assert_eq!(
+            (&limit["refused"], &limit["retried"]),
+            (&json!(1), &json!(1))
+        );
+        // Not known after two requests, and told as that.
+        assert_eq!(limit.get("rate_per_s"), Some(&Value::Null));
         assert_eq!(told["upstream"], platform.upstream);
 
         let request = format!("GET {path} HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n");
