@@ -34,8 +34,8 @@ pub(crate) fn outward(head: &mut request::Parts, uri: Uri) {
     head.uri = uri;
 }
 
-/// Makes the head of the API's reply one that may go back to the caller.
-pub(crate) fn homeward(head: &mut response::Parts, upstream: &Upstream) {
+/// Makes the head of the API's reply from `asked` one that may go back to the caller.
+pub(crate) fn homeward(head: &mut response::Parts, upstream: &Upstream, asked: &Uri) {
     end_hop(&mut head.headers);
     head.headers.remove(ALT_SVC);
     // Whatever the API would allow to web pages, this proxy does not.
@@ -43,7 +43,7 @@ pub(crate) fn homeward(head: &mut response::Parts, upstream: &Upstream) {
         name.starts_with("access-control-")
     });
     let told = head.headers.get(LOCATION);
-    if let Some(location) = told.and_then(|location| upstream.location(location)) {
+    if let Some(location) = told.and_then(|location| upstream.location(location, asked)) {
         head.headers.insert(LOCATION, location);
     }
     tell(head);

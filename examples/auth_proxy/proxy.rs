@@ -129,7 +129,7 @@ impl Proxy {
                 "the target is too long",
             ));
         };
-        hops::outward(&mut head, address);
+        hops::outward(&mut head, address.clone());
         let sent = stack.clone().oneshot(Request::from_parts(head, body));
         let late = |_| Trouble::late(&upstream.origin(), bounds.patience);
         let sent = timeout(bounds.patience, sent).await.map_err(late)?;
@@ -139,7 +139,7 @@ impl Proxy {
         };
         let (mut head, body) = sent.map_err(failed)?.into_parts();
         tokenless.store(false, Relaxed);
-        hops::homeward(&mut head, upstream);
+        hops::homeward(&mut head, upstream, &address);
         Ok(Response::from_parts(head, seated(body, seat)))
     }
 }

@@ -5,6 +5,7 @@ use http::{
     HeaderValue, Uri,
     uri::{Parts, PathAndQuery},
 };
+use url::{Position, Url};
 
 use crate::problem::Problem;
 
@@ -49,24 +50,25 @@ impl Upstream {
         Uri::from_parts(parts).ok()
     }
 
-    /// What a `Location` of the API is to the proxy's callers: a path, if the proxy goes there, and else an address with a
-    /// host. One that is relative to the request's path is left.
-    pub(crate) fn location(&self, told: &HeaderValue) -> Option<HeaderValue> {
-        let told = told.to_str().ok()?;
-        let whole = match told.strip_prefix("//") {
-            Some(rest) => format!("{}://{rest}", self.base.scheme_str()?),
-            None if told.starts_with('/') => format!("{}{told}", self.origin),
-            None => told.to_owned(),
-        };
-        self.path_of(&whole).unwrap_or(whole).parse().ok()
+    /// What a `Location` in the reply from `asked` is to the proxy's callers: a path, if the proxy goes there, and else an
+    /// address with a host. `None`: what it is already.
+    ///
+    /// It is resolved as user agents do it (WHATWG), to whom a backslash is a slash and a tab is nothing: so no path leads
+    /// them to another host, and none that goes up leads them below the proxy's base instead of beside it.
+    pub(crate) fn location(&self, told: &HeaderValue, asked: &Uri) -> Option<HeaderValue> {
+        let told = std::str::from_utf8(told.as_bytes()).ok()?;
+        let whole = Url::parse(&asked.to_string()).ok()?.join(told).ok()?;
+        match self.path_of(&whole) {
+            Some(path) => path.parse().ok(),
+            None if Url::parse(told).is_ok() => None,
+            None => String::from(whole).parse().ok(),
+        }
     }
 
     /// By which path the proxy goes to this URL.
-    fn path_of(&self, url: &str) -> Option<String> {
-        let (scheme, rest) = url.split_once("://")?;
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let origin = Audience::origin(&format!("{scheme}://{authority}")).ok()?;
-        let path = path.strip_prefix(&self.path)?;
+    fn path_of(&self, url: &Url) -> Option<String> {
+        let origin = Audience::origin(&url[..Position::BeforePath]).ok()?;
+        let path = url[Position::BeforePath..].strip_prefix(&self.path)?;
         // Not `https://api.example.com//evil.example`, and not `/apiary` for `/api`.
         match path.as_bytes().first() {
             _ if origin != self.origin => None,

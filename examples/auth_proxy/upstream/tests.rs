@@ -33,12 +33,18 @@ fn no_target_changes_the_host() {
     }
 }
 
-/// A `Location` as the proxy tells it to a caller.
+/// A `Location` as the proxy tells it to a caller of `/`.
 fn told(base: &str, location: &'static str) -> String {
+    told_to(base, "/", location)
+}
+
+/// The same to a caller of that target.
+fn told_to(base: &str, target: &'static str, location: &'static str) -> String {
     let upstream = Upstream::new(base).unwrap();
+    let asked = upstream.address(&Uri::from_static(target)).unwrap();
     let reply = http::Response::builder().header("location", location);
     let (mut head, ()) = reply.body(()).unwrap().into_parts();
-    crate::hops::homeward(&mut head, &upstream);
+    crate::hops::homeward(&mut head, &upstream, &asked);
     head.headers["location"].to_str().unwrap().to_owned()
 }
 
@@ -62,7 +68,7 @@ fn a_location_below_the_base_becomes_a_path() {
         ),
         ("https://api.example.com/base", "/base/a", "/a"),
         ("https://api.example.com", "https://api.example.com/a", "/a"),
-        ("https://api.example.com", "/a b", "/a b"),
+        ("https://api.example.com", "/a b", "/a%20b"),
     ] {
         assert_eq!(told(base, location), path, "{base} {location}");
     }
@@ -111,12 +117,57 @@ fn a_location_elsewhere_is_left_as_it_is() {
         "https://user@api.example.com/base/a",
         "https://api.example.com:8443/base/a",
         "http://api.example.com/base/a",
+        "https://evil.example",
+        "https://evil.example/a b|c/../d",
         "mailto:a@api.example.com",
-        "a",
-        "?a",
-        "",
     ] {
         let told = told("https://api.example.com/base", location);
         assert_eq!(told, location);
+    }
+}
+
+#[test]
+fn a_location_relative_to_the_request_is_resolved() {
+    for (target, location, resolved) in [
+        ("/a/b", "c", "/a/c"),
+        ("/a/b", "../c", "/c"),
+        ("/a/b", "/base/c/../d", "/d"),
+        ("/a/b", "?c", "/a/b?c"),
+        ("/a/b?c", "", "/a/b?c"),
+        ("/", "a", "/a"),
+        ("/a", "../c", "https://api.example.com/c"),
+        ("/a", "/base/../c", "https://api.example.com/c"),
+        ("/a", "/base/%2e%2e/c", "https://api.example.com/c"),
+        ("/a", "..\\c", "https://api.example.com/c"),
+    ] {
+        let told = told_to("https://api.example.com/base", target, location);
+        assert_eq!(told, resolved, "{target} {location}");
+    }
+}
+
+/// To user agents (WHATWG) a backslash is a slash, and a tab is nothing.
+#[test]
+fn no_path_leads_a_caller_to_another_host() {
+    for (base, location) in [
+        (
+            "https://api.example.com",
+            "https://api.example.com/\\evil.example",
+        ),
+        (
+            "https://api.example.com",
+            "https://api.example.com/.//evil.example",
+        ),
+        ("https://api.example.com/base", "/base/\\evil.example"),
+        ("https://api.example.com/base", "/base/a/..//evil.example"),
+        (
+            "https://api.example.com/base",
+            "https://api.example.com/base/\t/evil.example",
+        ),
+    ] {
+        let told = told(base, location);
+        assert!(
+            told.starts_with("https://api.example.com/"),
+            "{base} {location:?}: {told:?}"
+        );
     }
 }
