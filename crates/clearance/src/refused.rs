@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -183,18 +183,36 @@ impl Future for Settled {
     type Output = Result<(), RefusalReason>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
+        let result = match &mut self.0 {
             // Polled once more after its end it says the safe thing.
-            Settling::Known(result) => {
-                Poll::Ready(result.take().unwrap_or(Err(RefusalReason::Undecided)))
-            }
-            Settling::Waiting(future) => future.as_mut().poll(cx),
-        }
+            Settling::Known(result) => result.take().unwrap_or(Err(RefusalReason::Undecided)),
+            Settling::Waiting(future) => ready!(future.as_mut().poll(cx)),
+        };
+        self.0 = Settling::Known(None);
+        Poll::Ready(result)
     }
 }
 
 impl fmt::Debug for Settled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settled").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(clearance_model))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_asks_once_more_after_the_end_is_told_that_nothing_is_known() {
+        for refused in [
+            TokenRefused::replay(),
+            TokenRefused::when("asking", || async { Ok(()) }),
+        ] {
+            let mut settled = refused.settled();
+            assert!((&mut settled).await.is_ok());
+            assert!(matches!(settled.await, Err(RefusalReason::Undecided)));
+        }
     }
 }
