@@ -1,6 +1,8 @@
 //! What a refusal's `WWW-Authenticate` says (RFC 9110 §11.6.1, RFC 6750 §3).
 
-use http::{HeaderMap, header::WWW_AUTHENTICATE};
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
 
 /// What the challenges of a refusal say of the token (RFC 6750 §3.1).
 #[cfg(feature = "skew-auth")]
@@ -17,9 +19,9 @@ pub(crate) enum Challenge {
 pub(crate) fn read(headers: &HeaderMap) -> Challenge {
     let (mut bearer, mut other) = (false, false);
     for value in headers.get_all(WWW_AUTHENTICATE) {
-        let Ok(value) = value.to_str() else { continue };
+        let value = text(value);
         let mut in_bearer = false;
-        for element in elements(value) {
+        for element in elements(&value) {
             let (scheme, parameter) = split_scheme(element);
             if let Some(scheme) = scheme {
                 in_bearer = scheme.eq_ignore_ascii_case("bearer");
@@ -40,15 +42,23 @@ pub(crate) fn read(headers: &HeaderMap) -> Challenge {
 
 #[cfg(feature = "retry-401")]
 /// The scope that a challenge asks for, if it names one that may be printed.
-pub(crate) fn wanted_scope(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn wanted_scope(headers: &HeaderMap) -> Option<String> {
     let mut values = headers
         .get_all(WWW_AUTHENTICATE)
         .iter()
         .filter(|value| !value.is_sensitive())
-        .filter_map(|value| value.to_str().ok());
+        .map(text);
     values.find_map(|value| {
-        elements(value).find_map(|element| parameter(split_scheme(element).1, "scope"))
+        elements(&value)
+            .filter_map(|element| parameter(split_scheme(element).1, "scope"))
+            .find(|scope| scope.is_ascii())
+            .map(str::to_owned)
     })
+}
+
+/// A realm may be in any charset (RFC 9110 §5.5, `obs-text`). What counts is ASCII, and stays as it is.
+fn text(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
 }
 
 /// The elements of a list, commas within quotes aside.

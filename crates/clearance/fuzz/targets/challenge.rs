@@ -2,6 +2,7 @@
 //! the layers refuses every token with them; what was read of them shows in what the layers do.
 
 use std::{
+    borrow::Cow,
     convert::Infallible,
     fmt,
     sync::{
@@ -64,7 +65,7 @@ pub(crate) fn check(data: &[u8]) {
 
 /// What is sure of challenges without taking them apart.
 fn agrees(said: &Said, fields: &[HeaderValue]) {
-    let texts = fields.iter().filter_map(|field| field.to_str().ok());
+    let texts = fields.iter().map(text);
     let texts: Vec<String> = texts.map(|text| text.trim().to_ascii_lowercase()).collect();
     let any = |what: &str| texts.iter().any(|text| text.contains(what));
     let begins_with_bearer = |text: &String| {
@@ -95,15 +96,23 @@ fn agrees(said: &Said, fields: &[HeaderValue]) {
 
 /// A scope that is logged is a part of some field, without the quotes around it.
 fn is_written_there(scope: &str, fields: &[HeaderValue]) {
-    let texts = fields.iter().filter_map(|field| field.to_str().ok());
-    let mut texts = texts.filter(|text| text.to_ascii_lowercase().contains("scope"));
+    let mut texts = fields
+        .iter()
+        .map(text)
+        .filter(|text| text.to_ascii_lowercase().contains("scope"));
     let is_there = texts.any(|text| text.contains(scope));
     assert!(is_there || scope == "not named", "{scope}");
+    assert!(scope.is_ascii(), "{scope}");
     assert!(scope.len() <= LONGEST_SCOPE, "{scope}");
     // A quote within it may be the last that is left of it.
     let is_cut = scope.len() == LONGEST_SCOPE;
     let ends_quoted = scope.ends_with('"') && !is_cut;
     assert!(!scope.starts_with('"') && !ends_quoted, "{scope}");
+}
+
+/// What is not ASCII counts for nothing, and hides nothing.
+fn text(field: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(field.as_bytes())
 }
 
 /// What the layers made of a refusal.

@@ -32,7 +32,8 @@ fn returned<B>(response: &Response<B>, why: impl FnOnce(&Response<B>) -> String)
     match response.status() {
         _ if is_refused(response) => unauthorised(response, &why(response)),
         StatusCode::FORBIDDEN => {
-            let scope = wanted_scope(response).unwrap_or("not named");
+            let scope = crate::challenge::wanted_scope(response.headers());
+            let scope = scope.as_deref().map_or("not named", cut);
             tracing::warn!(
                 correlation_id = correlation_id(response),
                 scope,
@@ -68,10 +69,6 @@ fn correlation_id<B>(response: &Response<B>) -> Option<&str> {
         is_one && !value.is_sensitive()
     })?;
     value.to_str().ok().map(cut)
-}
-
-fn wanted_scope<B>(response: &Response<B>) -> Option<&str> {
-    crate::challenge::wanted_scope(response.headers()).map(cut)
 }
 
 /// What a server writes is of any length.
