@@ -1,10 +1,14 @@
 //! What people are told of a clock that is off, and that none is blamed where the machine slept.
 
-use std::{sync::atomic::Ordering::Relaxed, time::SystemTime};
+use std::{
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
+    time::SystemTime,
+};
 
-use clearance::{Audience, SkewAuthLayer};
+use clearance::{Audience, SkewAuthLayer, Token, TokenError, TokenSource};
 use clearance_test::{ScriptedSource, TokioWallClock, sim::Genesys};
 use http::{Request, header::HOST};
+use tokio::time::sleep;
 use tower::{Layer, ServiceExt};
 
 use crate::{
@@ -89,4 +93,42 @@ async fn the_time_of_a_host_is_known_by_its_origin_however_a_request_addressed_i
     for host in hosts {
         assert!(auth.clock().now_at(host).is_some(), "{host}");
     }
+}
+
+/// A source that was pointed at another API: a slot is a place in the audience, and it was the first one's.
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_host_that_a_changed_audience_names_is_known_by_its_own_origin() {
+    struct Moves(ScriptedSource, Arc<Mutex<&'static str>>);
+    impl TokenSource for Moves {
+        async fn fetch(&self) -> Result<Token, TokenError> {
+            self.0.fetch().await
+        }
+        fn audience(&self) -> Option<Audience> {
+            Audience::origin(*self.1.lock().unwrap()).ok()
+        }
+    }
+    let [old, new] = ["https://old.example.com", "https://new.example.com"];
+    let at = Arc::new(Mutex::new(old));
+    let source = Moves(ScriptedSource::counting().with_lifetime(MINUTE), at.clone());
+    let api = Api::new(move |seen, _| {
+        let is_new = seen.head.uri().host() == Some("new.example.com");
+        dated(if is_new { 7200 } else { 0 })
+    });
+    let (auth, stack) = in_step(source, &api);
+    let call = |url: &str| {
+        let request = Request::get(url).body(Body::default()).unwrap();
+        stack.clone().oneshot(request)
+    };
+    call(old).await.unwrap();
+    *at.lock().unwrap() = new;
+    sleep(2 * MINUTE).await;
+    call(new).await.unwrap();
+    assert_eq!(api.seen()[1].token, "token-2");
+
+    let ahead = auth.clock().skew_at(new).unwrap();
+    assert!(ahead.is_server_ahead() && ahead.magnitude() > 7000 * SECOND);
+    assert!(auth.clock().now_at(old).is_none());
+    let hosts = auth.status().hosts;
+    assert_eq!((hosts.len(), hosts[0].origin.as_str()), (1, new));
+    assert_eq!(hosts[0].clocks, 1);
 }

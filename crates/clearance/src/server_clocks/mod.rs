@@ -4,26 +4,29 @@
 //! read and the model locked.
 
 mod host;
+mod hosts;
 mod paced;
 mod warning;
 
 use std::{
-    sync::{Arc, OnceLock, PoisonError},
+    array,
+    sync::{Arc, OnceLock, PoisonError, atomic::Ordering},
     time::{Duration, SystemTime},
 };
 
+use arc_swap::ArcSwap;
 use clearance_core::{
     Audience, OriginSlot,
     clock::{ClockAnchor, Observation, OffsetInterval, ServerClock, Skew, WallClock},
 };
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, Request};
 use tokio::time::Instant;
 
 pub(crate) use self::host::Host;
-use self::{paced::Paced, warning::Warned};
+use self::{hosts::Hosts, paced::Paced, warning::Warned};
 use crate::{
     origin::origin,
-    sync::{Mutex, MutexGuard},
+    sync::{AtomicU64, Mutex, MutexGuard},
 };
 
 /// A moment on both local clocks, such as when a request was sent.
@@ -48,7 +51,9 @@ pub(crate) struct ServerClocks {
     wall: Arc<dyn WallClock>,
     anchor: ClockAnchor,
     issuer: Mutex<Paced>,
-    hosts: [OnceLock<Box<Host>>; OriginSlot::COUNT],
+    /// For each slot the newest token that was sent there: what that one's audience has in the slot, is known.
+    met: [AtomicU64; OriginSlot::COUNT],
+    hosts: ArcSwap<Hosts>,
     warned: Mutex<Warned>,
 }
 
@@ -59,7 +64,8 @@ impl ServerClocks {
             wall,
             anchor,
             issuer: Mutex::new(Paced::new(anchor)),
-            hosts: [const { OnceLock::new() }; OriginSlot::COUNT],
+            met: array::from_fn(|_| AtomicU64::new(0)),
+            hosts: ArcSwap::default(),
             warned: Mutex::default(),
         }
     }
@@ -68,39 +74,55 @@ impl ServerClocks {
         &self.wall
     }
 
+    /// Whether the host in this slot is known, by the word of this token's audience or of a newer one's.
     #[inline]
-    pub(crate) fn has_met(&self, slot: OriginSlot) -> bool {
-        self.hosts[slot.index()].get().is_some()
+    pub(crate) fn has_met(&self, slot: OriginSlot, token: u64) -> bool {
+        self.met[slot.index()].load(Ordering::Relaxed) >= token
     }
 
-    /// A request is about to be sent to the host behind a slot, which gets a name when it is met first.
-    pub(crate) fn meet(&self, slot: OriginSlot, uri: &Uri, headers: &HeaderMap) {
-        self.hosts[slot.index()]
-            .get_or_init(|| Box::new(Host::new(origin(uri, headers), self.anchor)));
+    /// A token is about to be sent to the host that its audience has in a slot.
+    #[cold]
+    pub(crate) fn meet<B>(
+        &self,
+        slot: OriginSlot,
+        token: u64,
+        audience: &Audience,
+        request: &Request<B>,
+    ) {
+        self.hosts.rcu(|hosts| hosts.for_token(token, audience));
+        if let Some(place) = self.hosts.load().place(slot, token) {
+            place.get_or_init(|| Arc::new(Host::new(name(slot, audience, request), self.anchor)));
+        }
+        self.met[slot.index()].fetch_max(token, Ordering::Relaxed);
     }
 
     /// The host of that origin, by its slot.
-    pub(crate) fn named(&self, origin: &str) -> Option<&Host> {
+    pub(crate) fn named(&self, origin: &str) -> Option<Arc<Host>> {
         let origin = Audience::origin(origin).ok()?.to_string();
         self.hosts()
             .map(|(_, host)| host)
             .find(|host| host.name() == origin)
     }
 
-    /// All hosts that were called so far.
-    pub(crate) fn hosts(&self) -> impl Iterator<Item = (usize, &Host)> {
-        self.hosts
-            .iter()
-            .enumerate()
-            .filter_map(|(slot, host)| Some((slot, host.get()?.as_ref())))
+    /// All hosts that were called so far, of the present audience.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = (usize, Arc<Host>)> + use<> {
+        let hosts = self.hosts.load_full();
+        (0..OriginSlot::COUNT).filter_map(move |slot| Some((slot, hosts.get(slot)?.clone())))
     }
 
-    /// A reply of an API host. Says whether it told anything new.
+    /// The reply of an API host to a request that carried this token. Says whether it told anything new.
     #[inline]
-    pub(crate) fn replied(&self, slot: OriginSlot, headers: &HeaderMap, sent: Instant) -> bool {
-        let news = self.hosts[slot.index()]
-            .get()
-            .is_some_and(|host| host.observe(headers, sent, &*self.wall));
+    pub(crate) fn replied(
+        &self,
+        slot: OriginSlot,
+        token: u64,
+        headers: &HeaderMap,
+        sent: Instant,
+    ) -> bool {
+        let hosts = self.hosts.load();
+        let host = hosts.place(slot, token).and_then(OnceLock::get);
+        let news = host.is_some_and(|host| host.observe(headers, sent, &*self.wall));
+        drop(hosts);
         if news {
             self.warn();
         }
@@ -195,13 +217,19 @@ impl ServerClocks {
             .map(|skew| ("the issuer".to_owned(), skew));
         let hosts = self
             .hosts()
-            .filter_map(|(_, host)| Some((host.name().to_owned(), self.skew_of(host)?)));
+            .filter_map(|(_, host)| Some((host.name().to_owned(), self.skew_of(&host)?)));
         let skews: Vec<_> = issuer.into_iter().chain(hosts).collect();
         let news = lock(&self.warned).judge(&skews);
         if let Some(message) = news {
             tracing::warn!("{message}");
         }
     }
+}
+
+/// A listed host is known by its own origin: a request that has it in its `Host` field does not tell the scheme.
+fn name<B>(slot: OriginSlot, audience: &Audience, request: &Request<B>) -> String {
+    let listed = audience.listed(slot);
+    origin(listed.as_ref().unwrap_or(request.uri()), request.headers())
 }
 
 /// A panic of another thread leaves what is locked as it was before or after a change, which is good enough to go on.

@@ -1,8 +1,10 @@
 //! What replies tell of the clocks of an issuer and of its hosts, on paused time.
 
+mod audiences;
+
 use clearance_core::clock::parse_http_date;
 use clearance_test::TokioWallClock;
-use http::{HeaderValue, Method, header::DATE};
+use http::{HeaderValue, header::DATE};
 use tokio::time::{advance, sleep};
 
 use super::*;
@@ -25,7 +27,8 @@ fn dated(seconds: u64) -> HeaderMap {
 struct Bench {
     clocks: ServerClocks,
     wall: TokioWallClock,
-    audience: Audience,
+    /// Of the token that is sent, with its number.
+    audience: (u64, Audience),
 }
 
 const HOSTS: [&str; 2] = ["https://one.example.com", "https://two.example.com"];
@@ -36,7 +39,7 @@ impl Bench {
         Self {
             clocks: ServerClocks::new(Arc::new(wall.clone())),
             wall,
-            audience: Audience::origins(HOSTS).unwrap(),
+            audience: (1, Audience::origins(HOSTS).unwrap()),
         }
     }
 
@@ -49,23 +52,31 @@ impl Bench {
     }
 
     fn meet(&self, host: &str) -> OriginSlot {
-        let uri: Uri = host.parse().unwrap();
-        let slot = self
-            .audience
-            .admits(&Method::GET, &uri, &HeaderMap::new())
+        let request = Request::get(host).body(()).unwrap();
+        let (token, audience) = &self.audience;
+        let slot = audience
+            .admits(request.method(), request.uri(), request.headers())
             .unwrap();
-        self.clocks.meet(slot, &uri, &HeaderMap::new());
+        if !self.clocks.has_met(slot, *token) {
+            self.clocks.meet(slot, *token, audience, &request);
+        }
         slot
     }
 
     /// A reply at once.
     fn replied(&self, host: &str, headers: &HeaderMap) -> bool {
         self.clocks
-            .replied(self.meet(host), headers, Instant::now())
+            .replied(self.meet(host), self.audience.0, headers, Instant::now())
     }
 
-    fn host(&self, host: &str) -> &Host {
+    fn host(&self, host: &str) -> Arc<Host> {
         self.clocks.named(host).unwrap()
+    }
+
+    /// The names of all that were called.
+    fn names(&self) -> Vec<String> {
+        let hosts = self.clocks.hosts();
+        hosts.map(|(_, host)| host.name().to_owned()).collect()
     }
 
     /// An answer of the issuer, at once, whose stamp is that many seconds after the start.
@@ -89,12 +100,9 @@ async fn hosts_are_known_by_their_origin_from_the_first_request_on() {
     let bench = Bench::new();
     assert!(bench.clocks.named(HOSTS[1]).is_none());
     let slot = bench.meet("https://TWO.example.com:443/path");
-    let known: Vec<_> = bench
-        .clocks
-        .hosts()
-        .map(|(slot, host)| (slot, host.name()))
-        .collect();
-    assert_eq!(known, [(slot.index(), HOSTS[1])]);
+    let slots: Vec<_> = bench.clocks.hosts().map(|(slot, _)| slot).collect();
+    assert_eq!(slots, [slot.index()]);
+    assert_eq!(bench.names(), [HOSTS[1]]);
     assert!(bench.clocks.named("https://two.example.com.").is_some());
     assert!(bench.clocks.named(HOSTS[0]).is_none());
     assert!(bench.clocks.named("no origin").is_none());
@@ -105,17 +113,17 @@ async fn a_date_tells_something_once() {
     let bench = Bench::met();
     assert!(!bench.replied(HOSTS[0], &HeaderMap::new()), "no date");
     let host = bench.host(HOSTS[0]);
-    assert_eq!(bench.clocks.now_at(host), None);
+    assert_eq!(bench.clocks.now_at(&host), None);
     assert!(bench.replied(HOSTS[0], &dated(120)));
     assert!(!bench.replied(HOSTS[0], &dated(120)), "the same date");
-    let skew = bench.clocks.skew_of(host).unwrap();
+    let skew = bench.clocks.skew_of(&host).unwrap();
     assert_eq!(skew.to_string(), "+120.50 s ± 0.50 s, server ahead");
     assert_eq!(
-        bench.clocks.now_at(host),
+        bench.clocks.now_at(&host),
         Some(start() + 120 * SECOND + 500 * MILLI)
     );
     assert!(bench.replied(HOSTS[1], &dated(120)), "another host");
-    assert!(bench.clocks.skew_of(bench.host(HOSTS[1])).is_some());
+    assert!(bench.clocks.skew_of(&bench.host(HOSTS[1])).is_some());
 
     let unreadable = HeaderMap::from_iter([(DATE, HeaderValue::from_static("today"))]);
     assert!(!bench.replied(HOSTS[0], &unreadable));
@@ -137,15 +145,15 @@ async fn the_last_reply_with_a_date_bounds_the_clock_from_above() {
     assert!(!bench.replied(HOSTS[0], &dated(125)));
     // The second of the date began by 5.1 s and had not ended at 5.6 s.
     let host = bench.host(HOSTS[0]);
-    let skew = bench.clocks.skew_of(host).unwrap();
+    let skew = bench.clocks.skew_of(&host).unwrap();
     assert_eq!(skew.to_string(), "+120.15 s ± 0.25 s, server ahead");
     advance(SECOND / 5).await;
     assert!(bench.replied(HOSTS[0], &dated(126)));
-    let skew = bench.clocks.skew_of(host).unwrap();
+    let skew = bench.clocks.skew_of(&host).unwrap();
     assert_eq!(skew.to_string(), "+120.30 s ± 0.10 s, server ahead");
     // Of the new date nothing is known yet but that it was seen once.
     advance(SECOND / 2).await;
-    let skew = bench.clocks.skew_of(host).unwrap();
+    let skew = bench.clocks.skew_of(&host).unwrap();
     assert_eq!(skew.to_string(), "+120.30 s ± 0.10 s, server ahead");
 }
 
@@ -157,8 +165,8 @@ async fn several_clocks_under_one_name_are_counted() {
         bench.replied(HOSTS[0], &dated(200 + second));
         advance(SECOND).await;
     }
-    assert_eq!(bench.clocks.clocks_of(bench.host(HOSTS[0])), 2);
-    assert_eq!(bench.clocks.clocks_of(bench.host(HOSTS[1])), 0);
+    assert_eq!(bench.clocks.clocks_of(&bench.host(HOSTS[0])), 2);
+    assert_eq!(bench.clocks.clocks_of(&bench.host(HOSTS[1])), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,7 +194,7 @@ async fn a_host_ahead_of_the_issuer_counts_up_to_a_limit() {
     assert!(
         !bench
             .clocks
-            .is_disbelieved(bench.host(HOSTS[0]), minutes(1))
+            .is_disbelieved(&bench.host(HOSTS[0]), minutes(1))
     );
 
     bench.issued(0);
@@ -200,7 +208,7 @@ async fn a_host_ahead_of_the_issuer_counts_up_to_a_limit() {
         "five minutes are disbelieved"
     );
     let is_disbelieved =
-        |limit| HOSTS.map(|host| bench.clocks.is_disbelieved(bench.host(host), limit));
+        |limit| HOSTS.map(|host| bench.clocks.is_disbelieved(&bench.host(host), limit));
     assert_eq!(is_disbelieved(far + MILLI), [false, false]);
     assert_eq!(is_disbelieved(far), [false, true]);
     assert_eq!(is_disbelieved(near), [true, true]);
@@ -213,7 +221,7 @@ async fn a_host_behind_the_issuer_or_in_step_shortens_nothing() {
     bench.replied(HOSTS[0], &dated(0));
     bench.replied(HOSTS[1], &dated(120));
     assert_eq!(bench.clocks.furthest_ahead(Duration::MAX), Duration::ZERO);
-    assert!(!bench.clocks.is_disbelieved(bench.host(HOSTS[0]), SECOND));
+    assert!(!bench.clocks.is_disbelieved(&bench.host(HOSTS[0]), SECOND));
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,23 +234,23 @@ async fn a_sleep_of_the_machine_makes_all_clocks_unknown() {
     advance(SECOND).await;
     bench.wall.step(3600.0);
     assert_eq!(bench.clocks.issuer_now(), None);
-    assert_eq!(bench.clocks.now_at(host), None);
-    assert_eq!(bench.clocks.skew_of(host), None);
-    assert_eq!(bench.clocks.clocks_of(host), 0);
+    assert_eq!(bench.clocks.now_at(&host), None);
+    assert_eq!(bench.clocks.skew_of(&host), None);
+    assert_eq!(bench.clocks.clocks_of(&host), 0);
 
     // What was under way then proves nothing.
     let slot = bench.meet(HOSTS[0]);
-    assert!(!bench.clocks.replied(slot, &dated(121), asked));
+    assert!(!bench.clocks.replied(slot, 1, &dated(121), asked));
     advance(SECOND).await;
     assert!(bench.replied(HOSTS[0], &dated(122)));
-    assert!(bench.clocks.now_at(host).is_some());
+    assert!(bench.clocks.now_at(&host).is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn people_are_told_when_a_reply_shows_that_a_clock_is_off() {
     let bench = Bench::met();
     bench.replied(HOSTS[0], &dated(300));
-    let skew = bench.clocks.skew_of(bench.host(HOSTS[0])).unwrap();
+    let skew = bench.clocks.skew_of(&bench.host(HOSTS[0])).unwrap();
     assert!(bench.was_told(HOSTS[0], skew));
     assert!(!bench.was_told(HOSTS[1], skew));
 }

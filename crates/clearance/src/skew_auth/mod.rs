@@ -53,6 +53,7 @@
 //! was just minted is given up for what a clock says.
 //!
 //! With [`Audience::any`](crate::Audience::any) two hosts may share one of 64 places, and then count as one of two clocks.
+//! Where the source's audience changes, which it does with a new token, all hosts are learned anew.
 //!
 //! # Panics
 //!

@@ -153,7 +153,7 @@ impl OnItsWay {
             self.shared.mark_repeated(id, response.headers_mut());
         }
         let headers = response.headers();
-        self.shared.observe(self.slot, headers, self.at);
+        self.shared.observe(self.slot, id, headers, self.at);
         match verdict {
             Verdict::Refused => {
                 let refused = self.shared.refused(Refusal {

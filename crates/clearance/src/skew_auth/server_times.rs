@@ -32,14 +32,14 @@ impl ServerTimes {
     #[must_use]
     pub fn now_at(&self, origin: &str) -> Option<SystemTime> {
         let clocks = self.0.clocks();
-        clocks.named(origin).and_then(|host| clocks.now_at(host))
+        clocks.named(origin).and_then(|host| clocks.now_at(&host))
     }
 
     /// How far the clock of this API host is from the local one.
     #[must_use]
     pub fn skew_at(&self, origin: &str) -> Option<Skew> {
         let clocks = self.0.clocks();
-        clocks.named(origin).and_then(|host| clocks.skew_of(host))
+        clocks.named(origin).and_then(|host| clocks.skew_of(&host))
     }
 
     /// What the issuer's clock most likely shows now. `None` before its first answer.

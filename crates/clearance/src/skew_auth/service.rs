@@ -174,7 +174,7 @@ pub(super) fn attach<B>(
             return None;
         }
     };
-    if !shared.clocks().has_met(slot) {
+    if !shared.clocks().has_met(slot, token.id) {
         token.meet(shared.clocks(), slot, request);
     }
     let route = shared.route_of(slot, request.uri());
@@ -221,12 +221,10 @@ impl CachedToken {
             })
     }
 
-    /// A listed host is known by its own origin: a request that has it in its `Host` field does not tell the scheme.
     #[cold]
     fn meet<B>(&self, clocks: &ServerClocks, slot: OriginSlot, request: &Request<B>) {
-        let audience = self.audience.as_ref();
-        let listed = audience.and_then(|audience| audience.listed(slot));
-        let uri = listed.as_ref().unwrap_or(request.uri());
-        clocks.meet(slot, uri, request.headers());
+        if let Some(audience) = &self.audience {
+            clocks.meet(slot, self.id, audience, request);
+        }
     }
 }

@@ -20,7 +20,7 @@ pub struct Status {
     /// The issuer's clock against the local one, with its error bar. `None`: no answer told the issuer's time yet, or
     /// none since the machine slept or its clock was set.
     pub issuer_skew: Option<Skew>,
-    /// The API hosts that were called, and their clocks.
+    /// The API hosts of the present audience that were called, and their clocks.
     pub hosts: Vec<HostStatus>,
     /// Refreshes begun so far, by cause.
     pub refreshes: Refreshes,
@@ -47,7 +47,8 @@ pub struct HostStatus {
     /// Its clock is so far ahead of the issuer's that it is not believed, and a token's end there is left to its 401.
     pub disbelieved: bool,
     /// How old a token had to be before it was taken, where a younger one was refused. Kept until
-    /// [`retry_now`](super::SkewAuthLayer::retry_now): later tokens are used when they are older by a second than that.
+    /// [`retry_now`](super::SkewAuthLayer::retry_now), or until the source's audience changes: later tokens are used when
+    /// they are older by a second than that.
     pub ripening: Option<Duration>,
 }
 
@@ -90,9 +91,9 @@ impl Status {
             let limit = cache.half_life().unwrap_or(Duration::MAX);
             let hosts = clocks.hosts().map(|(slot, host)| HostStatus {
                 origin: host.name().to_owned(),
-                skew: clocks.skew_of(host),
-                clocks: clocks.clocks_of(host),
-                disbelieved: clocks.is_disbelieved(host, limit),
+                skew: clocks.skew_of(&host),
+                clocks: clocks.clocks_of(&host),
+                disbelieved: clocks.is_disbelieved(&host, limit),
                 ripening: cache.ripening_of(slot),
             });
             let counts = cache.counts();

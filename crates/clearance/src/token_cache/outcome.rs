@@ -72,6 +72,10 @@ impl TokenCache {
             self.failure = self.failure.take().map(until);
             return Err(error);
         }
+        let older = self.current.as_ref();
+        if older.is_some_and(|older| older.audience != minted.audience) {
+            self.forget_hosts();
+        }
         self.renewal = now.saturating_duration_since(flight.ordered);
         self.failure = None;
         self.ended = Some((ticket, Ok(())));
@@ -114,6 +118,16 @@ impl TokenCache {
     /// A refresh ended without a word: its task was dropped.
     pub(crate) fn vanished(&mut self, ticket: Ticket) {
         self.in_flight = self.in_flight.filter(|flight| flight.ticket != ticket);
+    }
+
+    /// Of another audience the slots are other hosts'.
+    fn forget_hosts(&mut self) {
+        self.ripening.clear();
+        self.ripened = None;
+        self.doubted = None;
+        self.behind = None;
+        self.ahead = Duration::ZERO;
+        self.routes = Routes::default();
     }
 
     /// Ends all hold-offs.

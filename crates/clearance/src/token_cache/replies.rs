@@ -51,9 +51,15 @@ impl Shared {
 
     /// A reply with a date: evidence on the clock of its host.
     #[inline]
-    pub(crate) fn observe(self: &Arc<Self>, by: OriginSlot, headers: &HeaderMap, sent: Instant) {
+    pub(crate) fn observe(
+        self: &Arc<Self>,
+        by: OriginSlot,
+        id: u64,
+        headers: &HeaderMap,
+        sent: Instant,
+    ) {
         let clocks = self.clocks();
-        if clocks.replied(by, headers, sent) {
+        if clocks.replied(by, id, headers, sent) {
             self.with(|cache, _| {
                 if let Some(limit) = cache.half_life() {
                     cache.shorten(clocks.furthest_ahead(limit));

@@ -42,6 +42,25 @@ fn a_successor_is_asked_for_early_enough_to_ripen() {
 }
 
 #[test]
+fn a_token_with_another_audience_is_not_held_for_hosts_of_the_old_one() {
+    let mut bench = Bench::with_token(600 * SECOND);
+    bench.cache.ripening.insert(slot().index(), 20 * SECOND);
+    bench.now += 500 * SECOND;
+    assert_eq!(bench.sends(), Some(1));
+    let ticket = bench.ticket();
+    let token = Minted {
+        audience: Audience::origin("https://new.example.com").ok(),
+        ..minted(HeaderValue::from(9), bench.now, 600 * SECOND)
+    };
+    bench
+        .cache
+        .refreshed(bench.now, ticket, token, 0.0)
+        .unwrap();
+    assert_eq!(bench.cache.published().map(|token| token.id), Some(2));
+    assert_eq!(bench.cache.ripening_of(slot().index()), None);
+}
+
+#[test]
 fn a_hosts_lead_shortens_a_life_by_half_at_most() {
     let mut bench = Bench::new();
     bench.cache.shorten(900 * SECOND);

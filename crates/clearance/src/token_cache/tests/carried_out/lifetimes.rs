@@ -1,7 +1,7 @@
 //! When a token's life begins and ends, by what it says of itself and by the clocks that are known.
 
 use clearance_core::clock::Observation;
-use http::Uri;
+use http::Request;
 
 use super::*;
 
@@ -35,12 +35,10 @@ async fn a_host_ahead_of_the_issuer_shortens_an_absolute_life() {
     let (shared, _) = shared([Gives(stored)]);
     let clocks = shared.clocks();
     let deadline = grant(&shared).await.unwrap().token.life.deadline;
-    let (uri, date) = (
-        Uri::from_static("https://api.example.com"),
-        httpdate(wall + 120 * SECOND),
-    );
-    clocks.meet(slot(), &uri, &HeaderMap::new());
-    shared.observe(slot(), &date, now);
+    let date = httpdate(wall + 120 * SECOND);
+    let request = Request::get("https://api.example.com").body(()).unwrap();
+    clocks.meet(slot(), 1, &Audience::any(), &request);
+    shared.observe(slot(), 1, &date, now);
     let shorter = grant(&shared).await.unwrap().token.life.deadline;
     let by = deadline - shorter;
     assert!((118 * SECOND..=120 * SECOND).contains(&by), "{by:?}");
