@@ -106,8 +106,9 @@ impl RateLimitBackoffLayer {
 
     /// Paces each key by a limit that is known, from its first call on.
     ///
-    /// The rate is never exceeded; if a key is refused all the same, a lower one is learned. Every call works out its
-    /// key then. Set it before the layer is cloned or used: it begins anew.
+    /// The rate is never exceeded; if a key is refused all the same, a lower one is learned, and forgotten when no call had
+    /// to wait for five minutes. Every call works out its key then. Set it before the layer is cloned or used: it begins
+    /// anew.
     pub fn quota(mut self, quota: Quota) -> Self {
         self.gates = Arc::new(Gates::new(Some(quota)));
         self

@@ -13,7 +13,8 @@ use super::pace::{Rest, Speed};
 pub(super) const START: f64 = 20.0;
 /// By what the rate grows in a second until it is refused.
 const RISE: f64 = 2.0;
-/// Beyond this a rate is no restriction. None below the other is learned: a single call is to tell again soon.
+/// Beyond this a rate is no restriction. None below the other is learned, though it may be told: a single call is to tell
+/// again soon.
 const TOP: f64 = 1e6;
 const BOTTOM: f64 = 0.02;
 /// Where the limit is taken to be, from what got through (0) to what was refused (1), after a pause of a second.
@@ -114,7 +115,7 @@ impl Learner {
 
     /// The server says how many it allows.
     pub(super) fn told(&mut self, rate: f64) {
-        self.told = rate.clamp(BOTTOM, TOP);
+        self.told = rate.min(TOP);
         if self.knows == Knows::Nothing {
             self.knows = Knows::Roughly;
             self.rate = self.told.min(self.most);
@@ -123,7 +124,7 @@ impl Learner {
 
     /// So many are left until then. It says nothing of the time after.
     pub(super) fn told_of_the_rest(&mut self, rate: f64, until: Instant) {
-        let rate = rate.clamp(BOTTOM, TOP);
+        let rate = rate.min(TOP);
         self.rest = Some(Rest { rate, until });
     }
 
@@ -145,11 +146,13 @@ impl Learner {
         }
     }
 
-    /// A call left. More is tried only while others are `held`.
+    /// A call left. More is tried only while others are `held`, and by the rate alone.
     pub(super) fn left(&mut self, now: Instant, held: bool) {
+        let speed = self.speed();
         self.rest = self.rest.filter(|rest| now < rest.until);
         let before = self.left.replace(now).unwrap_or(now);
-        if !held {
+        // As long as the server's word held calls back, nothing of the rate was tried.
+        if !held || speed.rate < self.rate || speed.rest.is_some() {
             return;
         }
         let time = seconds(before, now).min(1.0);
@@ -194,6 +197,8 @@ impl Learner {
         if cycle.goes_on {
             return;
         }
+        // Refused was what left, and of that no more leaves than is told.
+        self.rate = self.rate.min(self.told);
         // The limit allows what got through over the whole cycle, pauses included.
         let least = f64::from(cycle.accepted) / (time + pause);
         // Kept for long, and a little more was too much?

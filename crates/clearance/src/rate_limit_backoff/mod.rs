@@ -56,9 +56,10 @@
 //!    Nothing but 429s, their `Retry-After` and the calls that got through is needed for that; the `RateLimit` and
 //!    `RateLimit-Policy` fields (draft-ietf-httpapi-ratelimit-headers) of replies that arrive while a limit is in sight
 //!    are kept to as well, as far as they are about requests in a minute at most: a day's quota is not spread over the
-//!    day. A limit that was not felt for five minutes is forgotten. One that is known from the start is
-//!    given by [`quota`](RateLimitBackoffLayer::quota). A refused call keeps its place, unless nothing has got through
-//!    since the last pause: then another one is the next to try.
+//!    day. Where they hold calls back, nothing more is tried. A limit that was not felt for five minutes is forgotten.
+//!    One that is known from the start is given by [`quota`](RateLimitBackoffLayer::quota), and only what was learned
+//!    below it is forgotten. A refused call keeps its place, unless nothing has got through since the last pause: then
+//!    another one is the next to try.
 //! 6. **The gate is looked at last**, after the inner service is ready and in the moment of sending. Where a pause
 //!    began meanwhile the readiness is given back. Nothing is held while a call waits, neither readiness nor a lock.
 //! 7. **It gives up**, and returns the refused reply at once with [`RetryAfter`] in its extensions, when the call's turn,
@@ -169,6 +170,7 @@ mod refusal;
 mod service;
 mod signal;
 mod status;
+mod step;
 
 pub use self::{
     layer::RateLimitBackoffLayer,

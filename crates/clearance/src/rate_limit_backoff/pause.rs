@@ -9,6 +9,8 @@
 //!    |                    +------------- refused -------------+      |
 //!    +------------------- no limit felt for minutes -----------------+
 //! ```
+//!
+//! Where a quota is known it is paced instead of open.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -19,11 +21,9 @@ use super::{
     learner::Learner,
     pace::{Pace, later},
     quota::Quota,
+    step::{FIRST_STEP, step, with_drift},
 };
 
-/// The first wait where the server names none, and the longest that doubling makes of it.
-const FIRST_STEP: Duration = Duration::from_secs(1);
-const LAST_STEP: Duration = Duration::from_secs(60);
 /// So long after a limit was last felt it is remembered: calls are paced and counted.
 const FORGET_AFTER: Duration = Duration::from_secs(300);
 /// How long a call waits at most before it looks whether its turn comes too late for it by now.
@@ -39,7 +39,7 @@ pub(super) struct Pause {
     fruitless: u32,
     quota: Option<Quota>,
     learner: Learner,
-    /// When a limit was last felt: the end of a pause, or a call that had to wait.
+    /// When a limit was last felt, since all was forgotten: the end of a pause, or a call that had to wait.
     felt: Option<Instant>,
     /// When a call last asked, or had an answer.
     used: Option<Instant>,
@@ -309,31 +309,29 @@ impl Pause {
         self.fruitless = 0;
     }
 
-    /// Opens again if no limit was felt for long.
+    /// If no limit was felt for long it opens again, or goes on by its quota alone.
     pub(super) fn settle(&mut self, now: Instant) {
         let long_ago = |felt| now.saturating_duration_since(felt) >= FORGET_AFTER;
-        if self.quota.is_none() && self.line.is_empty() && self.felt.is_none_or(long_ago) {
+        if !self.line.is_empty() || !self.felt.is_none_or(long_ago) {
+            return;
+        }
+        if self.quota.is_none() {
             self.forget();
+        } else if self.felt.take().is_some() {
+            self.fruitless = 0;
+            let speed = self.learner.speed();
+            self.learner = learner(self.quota);
+            self.learner.resumes(now);
+            // What left lately, by another speed, counts: to begin anew would be to allow it twice.
+            if speed != self.learner.speed() {
+                self.hold(now, true);
+            }
         }
     }
 }
 
 fn learner(quota: Option<Quota>) -> Learner {
     Learner::new(quota.map(|quota| quota.rate()))
-}
-
-/// A tenth of a percent more: our clock may run faster than the server's.
-pub(super) fn with_drift(wait: Duration) -> Duration {
-    wait.saturating_add(wait / 1000)
-        .saturating_add(Duration::from_nanos(1))
-}
-
-/// 1 s in the first of the fruitless rounds, then doubling to 60 s, of which from a half to all.
-fn step(rounds: u32, dice: f64) -> Duration {
-    let doubled = FIRST_STEP.saturating_mul(1 << rounds.saturating_sub(1).min(6));
-    doubled
-        .min(LAST_STEP)
-        .mul_f64(0.5 + dice.clamp(0.0, 1.0) / 2.0)
 }
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ use super::{
         hint::hint,
         key::Key,
         pace::later,
-        pause::{Due, with_drift},
+        pause::Due,
         refusal::{GaveUp, Refusal, RetryAfter, is_accepted, refusal},
+        step::with_drift,
     },
     Call, Course, Kept,
 };

@@ -61,3 +61,20 @@ async fn a_slow_quota_is_not_forgotten_for_another_key() {
     let arrived = server.arrived();
     assert!(arrived[2] - arrived[0] >= hour, "{arrived:?}");
 }
+
+/// A call a minute, the second of which is refused for whatever reason: the key was slow for good.
+#[tokio::test(start_paused = true)]
+async fn a_rate_below_a_quota_is_forgotten_too() {
+    let server = Answering::by(|nth| match nth {
+        2 => Response::builder().status(429).header(RETRY_AFTER, 60),
+        _ => Response::builder(),
+    });
+    let layer = layer().quota(Quota::new(300, MINUTE));
+    server.sends_by(layer.clone(), 2, MINUTE).await;
+    let rate = || layer.status().keys[0].rate.unwrap();
+    assert!(rate() < 0.1, "{}", rate());
+    server.sends_by(layer.clone(), 20, MINUTE).await;
+    assert!((4.9..5.0).contains(&rate()), "{}", rate());
+    let calls = server.sends_by(layer.clone(), 10, Duration::ZERO).await;
+    assert!(calls[9] < 2 * SECOND, "{calls:?}");
+}

@@ -18,6 +18,28 @@ fn telling(always: bool, fields: &'static [(&'static str, &'static str)]) -> Ans
     })
 }
 
+/// A bucket of two, that is filled with ten a second for two minutes, and with two after it. Each reply says what is told.
+fn ten_then_two(told: Option<(&'static str, &'static str)>) -> Answering {
+    let start = Instant::now();
+    let bucket = Mutex::new((start, 0.0_f64));
+    Answering::by(move |_| {
+        let (now, mut bucket) = (Instant::now(), bucket.lock().unwrap());
+        let is_late = now - start >= 120 * SECOND;
+        let rate = if is_late { 2.0 } else { 10.5 };
+        let level = (bucket.1 + rate * (now - bucket.0).as_secs_f64()).min(2.0);
+        let passes = level >= 1.0;
+        *bucket = (now, if passes { level - 1.0 } else { level });
+        let reply = match told {
+            Some((name, value)) => Response::builder().header(name, value),
+            None => Response::builder(),
+        };
+        match passes {
+            true => reply,
+            false => reply.status(429).header(RETRY_AFTER, 1),
+        }
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_quota_of_a_day_is_no_pace() {
     let server = telling(
@@ -129,4 +151,53 @@ async fn what_is_told_of_a_wait_is_what_the_layer_would_have_waited() {
         paused > 29 * SECOND && told >= paused,
         "{told:?} of {paused:?}"
     );
+}
+
+/// All four hundred left in one go: the rate had grown to a million behind what was left.
+#[tokio::test(start_paused = true)]
+async fn a_rate_does_not_grow_unseen_while_a_window_lasts() {
+    let server = telling(false, &[("ratelimit", r#""a";r=100;t=20"#)]);
+    server.sends(401, Duration::ZERO).await;
+    let arrived = server.arrived();
+    // Of the window, by the server's clock.
+    let end = 20 * SECOND + SECOND / 20;
+    let before = |time: Duration| arrived.iter().filter(|at| **at < time).count();
+    let within = |from: Duration| before(from + SECOND) - before(from);
+    // Five a second, and then from twenty a second on, twice as many every second.
+    assert!((4..=6).contains(&within(10 * SECOND)), "{arrived:?}");
+    assert!((25..=31).contains(&within(end)), "{arrived:?}");
+    assert!((50..=62).contains(&within(end + SECOND)), "{arrived:?}");
+}
+
+/// Ten a second are told. For two minutes they are allowed, and then two.
+#[tokio::test(start_paused = true)]
+async fn a_limit_below_what_is_told_is_learned_as_fast_as_one_of_which_nothing_is_told() {
+    const POLICY: (&str, &str) = ("ratelimit-policy", r#""a";q=600;w=60"#);
+    const REST: (&str, &str) = ("ratelimit", r#""a";r=100;t=10"#);
+    let mut refused = vec![];
+    for told in [None, Some(POLICY), Some(REST)] {
+        let server = ten_then_two(told);
+        let layer = layer().max_wait(1000 * SECOND);
+        server.sends_by(layer, 1300, SECOND / 12).await;
+        refused.push(server.arrived().len() - 1300);
+    }
+    assert!(refused.iter().all(|all| *all <= refused[0]), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_a_minute_is_kept_to() {
+    let server = Answering::by(|nth| {
+        let told = Response::builder().header("ratelimit-policy", r#""a";q=1;w=60"#);
+        match nth {
+            1 => told.status(429).header(RETRY_AFTER, 60),
+            _ => told,
+        }
+    });
+    let layer = layer().max_wait(3600 * SECOND);
+    server.sends_by(layer, 5, Duration::ZERO).await;
+    let arrived = server.arrived();
+    // After the first that was let through: the rate was not known when it left.
+    for pair in arrived[2..].windows(2) {
+        assert!(pair[1] - pair[0] >= 60 * SECOND, "{arrived:?}");
+    }
 }

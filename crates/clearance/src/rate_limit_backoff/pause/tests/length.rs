@@ -136,3 +136,15 @@ fn what_was_asked_for_lately_is_not_quiet() {
     bench.pass(MILLI);
     assert!(bench.pause.is_quiet(bench.now, SECOND));
 }
+
+#[test]
+fn with_a_quota_own_waits_begin_anew_after_five_minutes_too() {
+    let mut bench = Bench::new();
+    bench.pause = Pause::new(Some(Quota::new(300, 60 * SECOND)));
+    for step in [1, 2, 4] {
+        bench.pass(60 * SECOND);
+        assert_eq!(bench.refused(bench.round, None), step * SECOND);
+    }
+    bench.pass(4 * SECOND + FORGET_AFTER);
+    assert_eq!(bench.refused(bench.round, None), SECOND);
+}

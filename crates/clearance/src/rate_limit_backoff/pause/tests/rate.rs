@@ -18,6 +18,19 @@ fn the_second_refusal_tells_a_rate() {
     assert!(rate > 15.0 && rate < 60.0, "{rate}");
 }
 
+/// In no time more than `rate` a second and `burst`.
+fn never_more(left: &[(usize, Duration)], burst: f64, rate: f64) {
+    for (from, (_, start)) in left.iter().enumerate() {
+        for (to, (_, end)) in left.iter().enumerate().skip(from) {
+            let allowed = burst + rate * (*end - *start).as_secs_f64();
+            assert!(
+                (to - from + 1) as f64 <= allowed,
+                "{from} to {to}: {left:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_quota_is_kept_from_the_first_call_on() {
     let mut bench = Bench::new();
@@ -26,13 +39,7 @@ fn a_quota_is_kept_from_the_first_call_on() {
     let left = bench.release(&mut places, 4);
     assert_eq!(left.len(), 100);
     assert!(left.is_sorted_by_key(|(index, _)| *index), "{left:?}");
-    // In no time more than 40 a second and ten.
-    for (from, (_, start)) in left.iter().enumerate() {
-        for (to, (_, end)) in left.iter().enumerate().skip(from) {
-            let allowed = 10.0 + 40.0 * (*end - *start).as_secs_f64();
-            assert!((to - from + 1) as f64 <= allowed, "{from} to {to}");
-        }
-    }
+    never_more(&left, 10.0, 40.0);
     let took = left[99].1.as_secs_f64();
     assert!(took < 91.0 / 39.0, "{took}");
 }
@@ -56,4 +63,43 @@ fn hints_are_kept_to_while_a_limit_is_in_sight() {
         (5.0..5.1).contains(&first) && (6.9..7.1).contains(&last),
         "{left:?}"
     );
+}
+
+/// Of what may leave at once half has left just before, by the lower rate's schedule.
+#[test]
+fn a_quota_is_not_allowed_twice_where_a_lower_rate_is_forgotten() {
+    let mut bench = Bench::new();
+    bench.pause = Pause::new(Some(Quota::new(60, 60 * SECOND).burst(10)));
+    bench.release(&mut [Place::default()], 1);
+    bench.pause.accepted(bench.now, 0);
+    bench.pass(10 * SECOND);
+    let pause = bench.refused(0, Some(60 * SECOND));
+    assert!(bench.pause.rate().unwrap() < 0.05);
+    bench.pass(pause + FORGET_AFTER - 2 * SECOND);
+    let mut places: Vec<_> = (0..45).map(|_| Place::default()).collect();
+    let mut left = bench.release(&mut places[..5], 2);
+    assert_eq!(left.len(), 5);
+    assert!(bench.pause.rate().unwrap() < 0.05);
+    left.append(&mut bench.release(&mut places[5..], 60));
+    assert!((0.98..1.0).contains(&bench.pause.rate().unwrap()));
+    assert_eq!(left.len(), 45);
+    never_more(&left, 10.0, 1.0);
+    // And it learns as before.
+    bench.pause.accepted(bench.now, bench.round);
+    bench.refused(bench.round, Some(2 * SECOND));
+    assert!(bench.pause.rate().unwrap() < 0.9);
+}
+
+#[test]
+fn what_a_quota_allows_at_once_does_so_after_any_lull() {
+    let mut bench = Bench::new();
+    bench.pause = Pause::new(Some(Quota::new(60, 60 * SECOND).burst(10)));
+    for _ in 0..2 {
+        // More than may leave at once: the last of them wait.
+        let mut places: Vec<_> = (0..12).map(|_| Place::default()).collect();
+        let left = bench.release(&mut places, 5);
+        assert_eq!(left[8].1, left[0].1, "{left:?}");
+        assert!(left[9].1 > left[0].1, "{left:?}");
+        bench.pass(2 * FORGET_AFTER);
+    }
 }
