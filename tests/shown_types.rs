@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use clearance::{
-    AnyTokenSource, Audience, RateLimitBackoffLayer, RefusalReason, Replay, ReplayBodyLayer,
-    Retry401Layer, Secret, SkewAuthLayer, Token, TokenError, TokenRefused, Waited,
+    AnyTokenSource, Audience, RateLimitBackoffLayer, RefusalReason, ReplayBodyLayer, Retry401Layer,
+    Secret, SkewAuthLayer, Token, TokenError, TokenRefused, Waited,
     rate_limit_backoff::{MaxWait, Quota, RateLimited, Refusal, RetryAfter},
     replay::ReplayBodyError,
     skew_auth::MinRemaining,
