@@ -146,7 +146,11 @@ impl TokenCache {
         self.verdict = Some(verdict);
         if verdict == Verdict::Suspect {
             self.refused_in_row = self.refused_in_row.max(1);
-            self.doubted = Some((refusal.id, refusal.by));
+            // A route that refuses every token does not tell that this one has to ripen.
+            let habit = refusal
+                .route
+                .is_some_and(|route| self.routes.refused_another(route, refusal.id));
+            self.doubted = (!habit).then_some((refusal.id, refusal.by));
         }
         self.wait_for_refresh(now, refusal.held_since)
     }

@@ -18,8 +18,10 @@ pub(super) struct Routes(HashMap<u64, Route>);
 
 #[derive(Clone, Copy, Debug)]
 struct Route {
-    /// The newest token that it refused.
-    id: u64,
+    /// The first token that it refused: that may have been revoked.
+    first: u64,
+    /// The newest token that it refused while others accepted it.
+    counted: u64,
     at: Instant,
     quiet_until: Instant,
     /// How often it refused a token that others accepted.
@@ -47,17 +49,19 @@ impl Routes {
             oldest.map(|route| self.0.remove(&route));
         }
         let known = self.0.entry(route).or_insert(Route {
-            id,
+            first: id,
+            counted: id,
             at: now,
             quiet_until: now,
             times: 0,
         });
         let quiet = now < known.quiet_until;
-        if !quiet && id > known.id && others_accept {
+        // Mostly it is the first to be sent a new token, in a replay: others accept that only later.
+        if !quiet && id > known.counted && others_accept {
+            known.counted = id;
             known.times = known.times.saturating_add(1);
             known.quiet_until = now + doubling(5, 300, known.times);
         }
-        known.id = known.id.max(id);
         known.at = now;
         now < known.quiet_until
     }
@@ -65,6 +69,11 @@ impl Routes {
     /// Whether it refused a token and has not accepted one since.
     pub(super) fn is_known(&self, route: u64) -> bool {
         self.0.contains_key(&route)
+    }
+
+    /// Whether it refused another token before this one, and has not accepted one since.
+    pub(super) fn refused_another(&self, route: u64, id: u64) -> bool {
+        self.0.get(&route).is_some_and(|known| known.first != id)
     }
 
     /// A route accepted a token: it is like all others.
@@ -101,6 +110,16 @@ mod tests {
             now += SECOND;
             assert!(!routes.refused(now, 7, id, true), "one more try");
         }
+    }
+
+    #[test]
+    fn a_new_token_counts_once_others_accept_it_although_the_route_met_it_first() {
+        let now = Instant::now();
+        let mut routes = Routes::default();
+        routes.refused(now, 7, 1, true);
+        assert!(!routes.refused(now, 7, 2, false), "by a replay");
+        assert!(routes.refused(now, 7, 2, true));
+        assert!(!routes.refused(now + 5 * SECOND, 7, 2, true), "once only");
     }
 
     #[test]
