@@ -54,6 +54,25 @@ async fn a_server_that_refuses_everything_costs_few_tokens() {
     );
 }
 
+/// What is at its end is renewed while its successor is being tried, and that one is not tried out soon.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refuses_everything_slowly_costs_few_tokens() {
+    let source = ScriptedSource::counting().with_lifetime(2 * MINUTE);
+    let api = Api::slow(2 * SECOND, |_, _| 401);
+    let (auth, stack) = stack(source.clone(), api.service());
+    calls_at(5, 6 * MINUTE, &stack).await;
+    let tokens = source.fetches();
+    assert!(
+        tokens <= 6 + 6 * 6,
+        "{tokens} in 6 minutes: {}",
+        auth.status()
+    );
+    sleep(10 * MINUTE).await;
+    calls_at(10, 5 * SECOND, &stack).await;
+    let later = source.fetches() - tokens;
+    assert!(later <= 3, "{later} after an idle time: {}", auth.status());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_missing_scope_is_returned_with_the_reason_and_costs_no_token() {
     let challenge = "Bearer realm=\"x\", error=\"insufficient_scope\", scope=\"users:write\"";

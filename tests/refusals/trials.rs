@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use clearance::{SkewAuthLayer, TokenRefused};
+use clearance::{SkewAuthLayer, TokenError, TokenRefused};
 use clearance_test::{ScriptedSource, Step};
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use tokio::time::{Instant, sleep};
@@ -31,6 +31,31 @@ async fn a_first_token_that_is_refused_gets_one_successor() {
         assert_eq!(task.await.unwrap().unwrap().status(), 200);
     }
     assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_successor_of_a_refused_token_that_is_past_its_end_is_everybodys_at_once() {
+    let down = Step::Fail(TokenError::unavailable("down"));
+    let mut steps = vec![down; 3];
+    steps.insert(0, Step::Fresh);
+    steps.push(Step::Fresh);
+    let source = ScriptedSource::script(steps).with_lifetime(MINUTE);
+    let api = Api::slow(
+        12 * SECOND,
+        |seen, _| if seen.token == "token-1" { 401 } else { 200 },
+    );
+    let (_, stack) = stack(source.clone(), api.service());
+    assert_eq!(stack.clone().oneshot(get()).await.unwrap().status(), 401);
+    sleep(3 * MINUTE).await;
+    let tasks: Vec<_> = (0..4)
+        .map(|_| tokio::spawn(stack.clone().oneshot(get())))
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap().unwrap().status(), 200);
+    }
+    let seen = api.seen();
+    let old = seen.iter().filter(|seen| seen.token == "token-1");
+    assert_eq!((old.count(), source.fetches()), (1, 5));
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,7 +26,10 @@ impl TokenCache {
 
     /// A new token: everybody's at once, or when it is ripe, or to be tried first.
     pub(super) fn take(&mut self, now: Instant, token: Arc<CachedToken>) {
-        if self.verdict == Some(Verdict::Suspect) {
+        let is_suspect = self.verdict == Some(Verdict::Suspect);
+        // A suspect token at its end is not kept: it would be renewed with each call until the new one is tried.
+        let is_kept = |older: &Arc<CachedToken>| now < older.life.hard;
+        if is_suspect && self.current.as_ref().is_some_and(is_kept) {
             self.begin_trial(now, token);
             return;
         }
@@ -36,7 +39,8 @@ impl TokenCache {
             .current
             .as_ref()
             .filter(|older| now < older.life.deadline);
-        if now < ripe && older.is_some() && self.verdict != Some(Verdict::Revoked) {
+        let is_served = !is_suspect && self.verdict != Some(Verdict::Revoked);
+        if now < ripe && older.is_some() && is_served {
             self.next = Some(Next { token, ripe });
         } else {
             self.trial = None;

@@ -169,7 +169,8 @@ impl TokenCache {
         if (now >= life.hard || too_short || doubtful) && !succeeded {
             return self.need(now, Cause::Expired, Some(current), waiting);
         }
-        if now >= life.soft && self.in_flight.is_none() && !succeeded && !self.is_held_off(now) {
+        let is_renewed = succeeded || self.in_flight.is_some() || self.tries_successor();
+        if now >= life.soft && !is_renewed && !self.is_held_off(now) {
             self.start(now, Cause::Ageing);
         }
         Answer::Attach(current)

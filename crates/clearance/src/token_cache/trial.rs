@@ -128,6 +128,12 @@ impl TokenCache {
             .is_some_and(|trial| trial.token.id == id)
     }
 
+    pub(super) fn tries_successor(&self) -> bool {
+        self.trial
+            .as_ref()
+            .is_some_and(|trial| trial.token.id > self.generation())
+    }
+
     /// The call that was trying a token was refused.
     pub(super) fn trial_refused(&mut self, now: Instant, challenge: Challenge) -> Refused {
         let Some(trial) = self.trial.take() else {
