@@ -34,6 +34,16 @@ async fn a_thousand_tasks_refused_for_one_token_make_one_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_revoked_token_that_the_issuer_hands_out_again_is_not_replayed() {
+    let source = ScriptedSource::new(["t0k3n"]);
+    let api = Api::new(|_, before| if before == 0 { 200 } else { 401 });
+    let (_, stack) = stack(source, api.service());
+    assert_eq!(stack.clone().oneshot(get()).await.unwrap().status(), 200);
+    assert_eq!(stack.oneshot(get()).await.unwrap().status(), 401);
+    assert_eq!(api.seen().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_refusal_of_the_old_token_refuses_nothing() {
     let source = ScriptedSource::counting();
     let good = Good::default();

@@ -28,6 +28,8 @@ impl TokenCache {
             None if self.is_current(id) && self.is_awaited(waiting) => {
                 return Settlement::Wait(now + OFFER);
             }
+            // The refresh brought it once more.
+            None if self.is_current(id) && matches!(self.ended_for(waiting), Some(Err(_))) => {}
             None if self
                 .current
                 .as_ref()
