@@ -6,6 +6,7 @@ mod dates;
 mod issuer;
 #[path = "../logged.rs"]
 mod logged;
+mod recovery;
 mod refusing_route;
 mod ripening;
 mod sockets;

@@ -73,7 +73,7 @@ impl TokenCache {
                 self.seat_left(refusal.id);
                 return Refused::Final(RefusalReason::RouteRefuses);
             }
-            let refused = self.trial_refused(now, refusal.challenge);
+            let refused = self.trial_refused(now, &refusal);
             return self.explained(refused, refusal.by);
         }
         if refusal.id > current.id {
@@ -179,7 +179,12 @@ impl TokenCache {
 
     /// Whether the server that refused is behind the issue of the token, by its own `Date`. The token is then held back
     /// until it is not, unless that takes too long.
-    fn is_young(&mut self, now: Instant, current: &CachedToken, refusal: &Refusal) -> bool {
+    pub(super) fn is_young(
+        &mut self,
+        now: Instant,
+        current: &CachedToken,
+        refusal: &Refusal,
+    ) -> bool {
         let told = current.born.zip(refusal.date);
         let Some((born, date)) = told.filter(|(born, date)| *date < born.at) else {
             return matches!(self.verdict, Some(Verdict::Young { .. }));

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Answer, CachedToken, Refused, Settlement, TokenCache, Waiting, refusal::Verdict,
+    Answer, CachedToken, Refusal, Refused, Settlement, TokenCache, Waiting, refusal::Verdict,
     restraint::doubling,
 };
 use crate::{RefusalReason, challenge::Challenge};
@@ -135,11 +135,11 @@ impl TokenCache {
     }
 
     /// The call that was trying a token was refused.
-    pub(super) fn trial_refused(&mut self, now: Instant, challenge: Challenge) -> Refused {
+    pub(super) fn trial_refused(&mut self, now: Instant, refusal: &Refusal) -> Refused {
         let Some(trial) = self.trial.take() else {
             return Refused::Final(RefusalReason::RefusedAgain);
         };
-        if challenge == Challenge::InsufficientScope {
+        if refusal.challenge == Challenge::InsufficientScope {
             self.current = Some(trial.token);
             self.verdict = None;
             return Refused::Final(RefusalReason::InsufficientScope);
@@ -151,14 +151,20 @@ impl TokenCache {
             self.next_try = Some(now + doubling(1, 60, self.refused_in_row.max(1)));
             self.refused_in_row = self.refused_in_row.saturating_add(1);
         }
-        if trial.token.id != older.id && now >= older.life.soft {
-            // The older one is at its end: kept, it would be renewed with each call.
-            self.current = Some(trial.token);
-            return Refused::Final(RefusalReason::RefusedAgain);
+        let ripe = older.begun + RIPENING;
+        // The older one is at its end, and would be renewed with each call; or its youth is not what is wrong with it,
+        // while each of its successors would be refused for theirs.
+        let is_given_up = now >= older.life.soft || (now >= ripe && !older.was_accepted_anywhere());
+        if trial.token.id != older.id && is_given_up {
+            self.current = Some(trial.token.clone());
+            return if self.is_young(now, &trial.token, refusal) {
+                Refused::Pending(Waiting::on(None, refusal.held_since))
+            } else {
+                Refused::Final(RefusalReason::RefusedAgain)
+            };
         }
         // The older one stays. While it may be too young for a server that runs behind, it is tried as it ages, and
         // further ones, which would be younger still, are not asked for.
-        let ripe = older.begun + RIPENING;
         let first = trial.token.id != older.id && trial.holds;
         let ageing = trial.token.id == older.id;
         let not_before = now + if first { AGEING_STEP / 2 } else { AGEING_STEP };

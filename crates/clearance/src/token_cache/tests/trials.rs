@@ -51,6 +51,7 @@ fn a_token_that_was_never_accepted_gets_one_successor_tried_by_one_call() {
         matches!(bench.ask(), Answer::Attach(token) if token.id == 1),
         "too old to be young: nobody is held"
     );
+    let mut kept = 1;
     for (wait, tries) in [
         (0, true),
         (0, false),
@@ -60,15 +61,22 @@ fn a_token_that_was_never_accepted_gets_one_successor_tried_by_one_call() {
         (1, true),
     ] {
         bench.now += wait * SECOND;
-        assert_eq!(matches!(bench.refused(1), Refused::Pending(_)), tries);
+        assert_eq!(matches!(bench.refused(kept), Refused::Pending(_)), tries);
         if tries {
-            assert_eq!(bench.sends(), Some(1), "nobody is held for a further one");
+            assert_eq!(
+                bench.sends(),
+                Some(kept),
+                "nobody is held for a further one"
+            );
             bench.refresh(3600 * SECOND);
             let Answer::Try(token) = bench.ask() else {
                 panic!("not tried")
             };
-            assert_eq!(bench.sends(), Some(1));
+            assert_eq!(bench.sends(), Some(kept));
             assert!(matches!(bench.tried(token.id), Refused::Final(_)));
+            // It may ripen where the first one is past that, and has thirty seconds to do so.
+            kept = 3;
+            assert_eq!(bench.sends(), Some(kept));
         }
     }
 }
