@@ -9,6 +9,7 @@ mod logged;
 mod recovery;
 mod refusing_route;
 mod ripening;
+mod several_hosts;
 mod sockets;
 #[path = "../support.rs"]
 mod support;

@@ -156,3 +156,26 @@ async fn a_route_that_refuses_everything_is_no_witness_after_a_revocation() {
     let lost: Vec<_> = lost.map(|(began, ..)| began).collect();
     assert!(lost.is_empty(), "{lost:?}: {}", auth.status());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_long_before_the_next_call_does_not_tell_that_tokens_ripen() {
+    let start = Instant::now();
+    let source = ScriptedSource::counting();
+    let api = Api::new(move |seen, _| {
+        let revoked = seen.token != "token-3" && start.elapsed() > 59 * SECOND;
+        let refused = is_forbidden(seen) || revoked;
+        if refused { 401 } else { 200 }
+    });
+    let (auth, stack) = stack(source, api.service());
+    let status = |path| {
+        let call = stack.clone().oneshot(to(path));
+        async { call.await.unwrap().status() }
+    };
+    assert_eq!(status(FORBIDDEN).await, 401);
+    sleep(25 * SECOND).await;
+    assert_eq!(status("/users").await, 200);
+    sleep(35 * SECOND).await;
+    let began = Instant::now();
+    assert_eq!(status("/users").await, 200);
+    assert!(began.elapsed() < 5 * SECOND, "{}", auth.status());
+}

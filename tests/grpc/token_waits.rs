@@ -1,16 +1,20 @@
 //! A call with a deadline that needs a token: how long does it wait, and what is sent or told when that is over?
 
-use std::{future::Future, io, time::Duration};
+use std::{
+    future::Future,
+    io,
+    time::{Duration, SystemTime},
+};
 
-use clearance::{RefusalReason, Retry401Layer, SkewAuthLayer, TokenError};
+use clearance::{RefusalReason, Retry401Layer, SkewAuthLayer, Token, TokenError};
 use clearance_test::{ScriptedSource, Step};
 use http::{HeaderValue, Version, header::CONTENT_TYPE};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
 use crate::{
     around, call, code, messages, status,
-    support::{Api, SECOND},
+    support::{Api, SECOND, stack},
     timeouts,
 };
 
@@ -150,4 +154,37 @@ fn outside_a_runtime_a_call_that_has_to_wait_is_an_error() {
         panic!("no error");
     };
     assert!(error.to_string().contains("runtime"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_half_its_time_for_a_token_that_its_host_has_not_refused() {
+    let start = Instant::now();
+    let revoked = 60 * SECOND;
+    // Tokens ripen for ten seconds, until the clock is put right.
+    let api = Api::new(move |seen, _| {
+        let refused = if seen.token == "1" {
+            start.elapsed() > revoked
+        } else {
+            false
+        };
+        let young = start.elapsed() < 10 * SECOND;
+        let date = SystemTime::UNIX_EPOCH + start.elapsed();
+        status(if refused || young { 16 } else { 0 }).with("date", httpdate::fmt_http_date(date))
+    });
+    let tokens = ["1", "2"].map(|text| {
+        let token = Token::bearer(text).unwrap().with_lifetime(3600 * SECOND);
+        Step::Made(token.with_issued_at(SystemTime::UNIX_EPOCH + 10 * SECOND))
+    });
+    let (_, stack) = stack(ScriptedSource::script(tokens), api.service());
+    let reply = stack.clone().oneshot(call(None)).await.unwrap();
+    assert_eq!(code(&reply), "0");
+    sleep(2 * revoked - start.elapsed()).await;
+    // The one that finds it out has no deadline, and waits on.
+    let long = tokio::spawn(stack.clone().oneshot(call(None)));
+    sleep(SECOND).await;
+    let began = Instant::now();
+    let reply = stack.oneshot(call(Some("4S"))).await.unwrap();
+    assert_eq!(code(&reply), "0");
+    assert!(around(began.elapsed(), 2_020), "{:?}", began.elapsed());
+    assert_eq!(code(&long.await.unwrap().unwrap()), "0");
 }

@@ -16,14 +16,16 @@
 //! 6. A **401** concerns the token that was sent. Was it accepted before, it was revoked: a new one is asked for at once.
 //!    The reply carries [`TokenRefused`](crate::TokenRefused), whose `settled()` tells when a replay is worth sending.
 //!    Refusals force six refreshes and one more every ten seconds at most.
-//! 7. Was it **never accepted**, and the refusing reply's own `Date` lies before its issue: it is too young there. All
-//!    calls, but to hosts that have taken it, are held until it is not, for 30 s at most, and the *same* token is sent
-//!    again. A new one would be younger.
+//! 7. Was it **never accepted**, and the refusing reply's own `Date` lies before its issue: it is too young there. Calls
+//!    to that host are held until it is not, for 30 s at most, and the *same* token is sent again. A new one would be
+//!    younger.
 //! 8. Never accepted, and no clock tells why: one more token is tried by one call while the others are held. If that is
 //!    refused too, the older one is tried again as it ages, by one call every two seconds, until it is 30 s old; each
-//!    call is held for 5 s at most. Then further tokens are tried, after 1, 2, 4 … 60 s. The age at which a host took its
-//!    first token is its *ripening* time: later tokens become current when they are that old and a second more (an `iat` is
-//!    a whole second, so the first may have been older there than it looked), and the old one is served meanwhile.
+//!    call is held for 5 s at most. Then further tokens are tried, after 1, 2, 4 … 60 s, and the first of them is tried in
+//!    its turn as it ages. The age at which a host took its first token, less what it was not tried for, is its *ripening*
+//!    time: later tokens become current when they are that old and a second more (an `iat` is a whole second, so the first
+//!    may have been older there than it looked), and the old one is served meanwhile. Is there none, the new one is held
+//!    back from that host alone.
 //! 9. A **route that refuses** a new token while others accept it refreshes nothing for 5 s, doubling to 5 min.
 //! 10. **gRPC**: `UNAUTHENTICATED` in a reply without messages is what a 401 is elsewhere; any other status but `OK` says
 //!     nothing of the token. A status after messages has been handed up with them. A call waits no longer for its token

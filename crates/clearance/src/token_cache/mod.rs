@@ -28,6 +28,7 @@ mod state;
 mod trial;
 mod view;
 mod waiting;
+mod youth;
 
 pub(crate) use self::{
     cached::CachedToken,

@@ -136,7 +136,7 @@ impl TokenCache {
         self.next_try = None;
         self.bucket = Bucket::full();
         self.routes = Routes::default();
-        self.ripening.clear();
+        self.forget_ripening();
     }
 
     fn fail(&mut self, now: Instant, ticket: Ticket, error: TokenError, chance: f64) {

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use clearance_core::OriginSlot;
 use tokio::time::Instant;
 
-use super::{CachedToken, TokenCache, UNLIMITED, Waiting, state::Cause, trial::RIPENING};
+use super::{TokenCache, Waiting, state::Cause};
 use crate::{RefusalReason, challenge::Challenge};
 
 /// What a refusal said of the current token.
@@ -67,6 +67,7 @@ impl TokenCache {
             .route
             .is_some_and(|route| self.routes.is_known(route));
         let habit = self.note_route(now, &refusal, refusal.id == current.id && accepted);
+        self.doubt_longer(now, &refusal);
         if refusal.on_trial && self.is_on_trial(refusal.id) {
             if was_known && accepted {
                 // A route that refuses every token is no witness against this one.
@@ -81,8 +82,8 @@ impl TokenCache {
             return self.explained(Refused::Final(RefusalReason::RefusedAgain), refusal.by);
         }
         if refusal.id < current.id {
-            let cured = self.trial.is_none() && self.verdict.is_none();
-            return if cured {
+            let is_held = self.held_back(now, Some(refusal.by)).is_some();
+            return if self.trial.is_none() && self.is_sent() && !is_held {
                 Refused::Replay
             } else {
                 self.join(now, &refusal)
@@ -95,32 +96,23 @@ impl TokenCache {
             Challenge::OtherScheme if !accepted => {
                 return Refused::Final(RefusalReason::OtherScheme);
             }
-            _ if habit || (was_known && !accepted && current.was_accepted_anywhere()) => {
-                return Refused::Final(RefusalReason::RouteRefuses);
-            }
             _ => {}
         }
-        if !accepted
-            && matches!(self.verdict, None | Some(Verdict::Young { .. }))
-            && self.is_young(now, &current, &refusal)
-        {
+        // What its clock explains is no habit of its route.
+        if !accepted && self.is_sent() && self.is_young(now, &current, &refusal) {
             return Refused::Pending(Waiting::on(None, refusal.held_since));
         }
-        if self.verdict.is_some() {
+        if habit || (was_known && !accepted && current.was_accepted_anywhere()) {
+            return Refused::Final(RefusalReason::RouteRefuses);
+        }
+        // What ripens for another host was good here, and is no more.
+        if self.verdict.is_some() && !(accepted && self.is_sent()) {
             return self.join(now, &refusal);
         }
-        if accepted && self.bring_in_next() {
+        if accepted && self.bring_in_next(now) {
             return Refused::Pending(Waiting::on(None, refusal.held_since));
         }
         self.condemn(now, &refusal, accepted)
-    }
-
-    /// Whether the token was too young when this request was sent, and the reply took longer than it took to ripen.
-    fn has_ripened_since(&self, refusal: &Refusal) -> bool {
-        let (id, by) = (refusal.id, refusal.by);
-        self.ripened.is_some_and(|(ripened, host, first)| {
-            (ripened, host) == (id, by) && refusal.sent < first
-        })
     }
 
     /// The first refusal of the current token for which no clock is to blame.
@@ -146,28 +138,15 @@ impl TokenCache {
         self.verdict = Some(verdict);
         if verdict == Verdict::Suspect {
             self.refused_in_row = self.refused_in_row.max(1);
-            // A route that refuses every token does not tell that this one has to ripen.
-            let habit = refusal
-                .route
-                .is_some_and(|route| self.routes.refused_another(route, refusal.id));
-            self.doubted = (!habit).then_some((refusal.id, refusal.by));
+            self.doubt(now, refusal);
         }
         self.wait_for_refresh(now, refusal.held_since)
     }
 
     /// Until when a call is held for what a refusal said of the token.
-    pub(super) fn held_until(
-        &self,
-        now: Instant,
-        current: &CachedToken,
-        waiting: &Waiting,
-    ) -> Option<Instant> {
+    pub(super) fn held_until(&self, now: Instant, waiting: &Waiting) -> Option<Instant> {
         match self.verdict? {
-            // Where it was taken it is good already.
-            Verdict::Young { until } => {
-                let is_good = waiting.to.is_some_and(|to| current.was_accepted(to));
-                (!is_good).then_some(until)
-            }
+            Verdict::Young { .. } => self.held_for_youth(now, waiting),
             Verdict::Suspect if self.holds_for_trial() => {
                 let since = waiting.since.unwrap_or(now);
                 let patience = waiting.last_call(since + self.patience);
@@ -177,41 +156,11 @@ impl TokenCache {
         }
     }
 
-    /// Whether the server that refused is behind the issue of the token, by its own `Date`. The token is then held back
-    /// until it is not, unless that takes too long.
-    pub(super) fn is_young(
-        &mut self,
-        now: Instant,
-        current: &CachedToken,
-        refusal: &Refusal,
-    ) -> bool {
-        let told = current.born.zip(refusal.date);
-        let Some((born, date)) = told.filter(|(born, date)| *date < born.at) else {
-            return matches!(self.verdict, Some(Verdict::Young { .. }));
-        };
-        let behind = born.at.duration_since(date).unwrap_or_default();
-        let behind = behind.saturating_add(born.slack).min(UNLIMITED);
-        let since = match self.young_since {
-            Some((id, since)) if id == current.id => since,
-            _ => now,
-        };
-        self.young_since = Some((current.id, since));
-        if now + behind > since + RIPENING {
-            self.behind = Some((refusal.by, behind));
-            return false;
-        }
-        let until = match self.verdict {
-            // Every reply gives an upper bound: its `Date` is up to a second old.
-            Some(Verdict::Young { until }) => until.min(now + behind),
-            _ => now + behind,
-        };
-        self.doubted = Some((current.id, refusal.by));
-        self.verdict = Some(Verdict::Young { until });
-        true
-    }
-
     /// A refusal that is news no more: its cure is under way or has failed.
     fn join(&mut self, now: Instant, refusal: &Refusal) -> Refused {
+        if refusal.id == self.generation() {
+            self.hold_along(now, refusal.by);
+        }
         let under_way = self.trial.is_some() || self.in_flight.is_some();
         let refused = match self.verdict {
             Some(Verdict::Young { .. }) | None => {
@@ -247,31 +196,22 @@ impl TokenCache {
             self.routes.accepted(route);
         }
         self.not_refused(id);
-        let Some(current) = self.current.as_ref().filter(|current| current.id == id) else {
+        let Some(current) = self.current.clone().filter(|current| current.id == id) else {
             return;
         };
-        // What one host takes may still be too young for the one that refused it.
-        let is_young = matches!(self.verdict, Some(Verdict::Young { .. }));
-        if is_young
-            && self
-                .doubted
-                .is_some_and(|(doubted, host)| doubted == id && host != by)
-        {
-            current.note_accepted(by);
-            return;
-        }
-        let doubt = self.doubted.take_if(|doubted| *doubted == (id, by));
-        let age = sent.saturating_duration_since(current.begun);
-        if doubt == Some((id, by)) && age <= RIPENING {
-            // It had to ripen: its successors will have to as well.
-            self.ripening.insert(by.index(), age);
-            self.ripened = Some((id, by, sent));
-        }
         current.note_accepted(by);
+        self.note_ripe(&current, by, sent);
+        if matches!(self.verdict, Some(Verdict::Young { .. })) {
+            // What one host takes may still be too young for another.
+            self.hold_back_the_rest(sent);
+            if self.verdict.is_some() {
+                return;
+            }
+        }
         self.refused_in_row = 0;
         self.next_try = None;
         self.behind = None;
-        if matches!(self.verdict, Some(Verdict::Suspect | Verdict::Young { .. })) {
+        if self.verdict == Some(Verdict::Suspect) {
             self.verdict = None;
         }
     }

@@ -1,10 +1,10 @@
 //! Tokens that are not ripe yet for a server behind the issuer: the older one is served meanwhile.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{CachedToken, TokenCache, refusal::Verdict};
+use super::{CachedToken, TokenCache, refusal::Verdict, youth::Youth};
 
 /// Issue times are mostly whole seconds (RFC 7519, `iat`): a token that was taken may have been older there than it looked
 /// from here, by almost this much, and its successor is not.
@@ -34,7 +34,8 @@ impl TokenCache {
             return;
         }
         // Never past the moment from which it would be renewed itself.
-        let ripe = (token.begun + self.ripening()).min(token.life.soft);
+        let oldest = self.age_for(now).into_values().map(|(age, _)| age).max();
+        let ripe = (token.begun + oldest.unwrap_or_default()).min(token.life.soft);
         let older = self
             .current
             .as_ref()
@@ -45,8 +46,53 @@ impl TokenCache {
         } else {
             self.trial = None;
             self.next = None;
+            self.bring_in(now, token);
+        }
+    }
+
+    /// A token is everybody's from now on, but for the hosts that it is still too young for.
+    fn bring_in(&mut self, now: Instant, token: Arc<CachedToken>) {
+        let youth = |(age, refused)| Youth {
+            id: token.id,
+            refused,
+            ripe: (token.begun + age).min(token.life.soft),
+            holds: true,
+        };
+        let ages = self.age_for(now).into_iter();
+        self.youths = ages.map(|(host, age)| (host, youth(age))).collect();
+        self.current = Some(token);
+        self.hold_back_the_rest(now);
+    }
+
+    /// How old a new token must be for a host, by its slot, and since when its predecessor has been refused there.
+    fn age_for(&self, now: Instant) -> HashMap<usize, (Duration, Option<Instant>)> {
+        let learned = self.ripening.iter();
+        let mut ages: HashMap<_, _> = learned
+            .map(|(host, age)| (*host, (*age + WHOLE_SECOND, None)))
+            .collect();
+        // Who still waits for its predecessor waits on.
+        if let Some(current) = &self.current {
+            let waiting = |youth: &&Youth| {
+                youth.id == current.id && youth.refused.is_some() && youth.holds_at(now)
+            };
+            for (host, youth) in self.youths.iter().filter(|(_, youth)| waiting(youth)) {
+                let age = youth.ripe.saturating_duration_since(current.begun);
+                ages.insert(*host, (age, youth.refused));
+            }
+        }
+        ages
+    }
+
+    /// What is known of ripening is no longer so: nobody waits for it.
+    pub(super) fn forget_ripening(&mut self) {
+        self.ripening.clear();
+        self.youths.clear();
+        if matches!(self.verdict, Some(Verdict::Young { .. })) {
+            self.verdict = None;
+        }
+        if let Some(Next { token, .. }) = self.next.take() {
             self.current = Some(token);
-            self.verdict = (now < ripe).then_some(Verdict::Young { until: ripe });
+            self.verdict = None;
         }
     }
 
@@ -65,18 +111,17 @@ impl TokenCache {
             .as_ref()
             .is_some_and(|next| over || now >= next.ripe)
         {
-            self.bring_in_next();
+            self.bring_in_next(now);
             self.catch_up(now);
         }
     }
 
-    /// The successor takes its place now, and is held back until it is ripe.
-    pub(super) fn bring_in_next(&mut self) -> bool {
-        let Some(Next { token, ripe }) = self.next.take() else {
+    /// The successor takes its place now, though it may not be ripe for all.
+    pub(super) fn bring_in_next(&mut self, now: Instant) -> bool {
+        let Some(Next { token, .. }) = self.next.take() else {
             return false;
         };
-        self.current = Some(token);
-        self.verdict = Some(Verdict::Young { until: ripe });
+        self.bring_in(now, token);
         true
     }
 }

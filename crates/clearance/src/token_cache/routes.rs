@@ -71,9 +71,9 @@ impl Routes {
         self.0.contains_key(&route)
     }
 
-    /// Whether it refused another token before this one, and has not accepted one since.
-    pub(super) fn refused_another(&self, route: u64, id: u64) -> bool {
-        self.0.get(&route).is_some_and(|known| known.first != id)
+    /// Whether it refused an older token than this one, and has not accepted one since.
+    pub(super) fn refused_older(&self, route: u64, id: u64) -> bool {
+        self.0.get(&route).is_some_and(|known| known.first < id)
     }
 
     /// A route accepted a token: it is like all others.

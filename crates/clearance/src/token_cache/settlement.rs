@@ -22,24 +22,21 @@ impl TokenCache {
         if let Some(settlement) = self.settle_trial(now, since) {
             return self.explain(settlement, waiting);
         }
-        match self.verdict {
-            Some(Verdict::Young { until }) => return Settlement::Wait(until),
+        if let Some(until) = self.held_back(now, waiting.to) {
+            return Settlement::Wait(until);
+        }
+        let ended = self.ended_for(waiting);
+        if self.is_sent() {
             // The same token, for which another host spoke or an older reply: not while a better one is on its way.
-            None if self.is_current(id) && self.is_awaited(waiting) => {
+            if self.is_current(id) && self.is_awaited(waiting) {
                 return Settlement::Wait(now + OFFER);
             }
-            // The refresh brought it once more.
-            None if self.is_current(id) && matches!(self.ended_for(waiting), Some(Err(_))) => {}
-            None if self
-                .current
-                .as_ref()
-                .is_some_and(|current| current.id >= id) =>
-            {
+            let is_handed_out_again = self.is_current(id) && matches!(ended, Some(Err(_)));
+            if self.generation() >= id && !is_handed_out_again {
                 return Settlement::Ended(Ok(()));
             }
-            _ => {}
         }
-        let settlement = match self.ended_for(waiting) {
+        let settlement = match ended {
             Some(Err(error)) => Settlement::Ended(Err(RefusalReason::RefreshFailed(error))),
             // It brought a token, and that was refused in its turn.
             Some(Ok(())) if self.verdict != Some(Verdict::Revoked) => {

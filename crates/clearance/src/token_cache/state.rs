@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::{
     Answer, CachedToken, Margins, Waiting, outcome::Failure, refusal::Verdict, restraint::Bucket,
-    ripening::Next, routes::Routes, trial::Trial,
+    ripening::Next, routes::Routes, trial::Trial, youth::Youth,
 };
 
 /// A refresh ends by this time, whatever the source does.
@@ -40,10 +40,8 @@ pub(crate) struct TokenCache {
     pub(super) ripening: HashMap<usize, Duration>,
     /// The token that had to ripen most lately, for whom, and when the request was sent with which it was taken.
     pub(super) ripened: Option<(u64, OriginSlot, Instant)>,
-    /// The token that was refused before it was ever accepted, most lately, and by whom.
-    pub(super) doubted: Option<(u64, OriginSlot)>,
-    /// Since when a token is held back for being too young.
-    pub(super) young_since: Option<(u64, Instant)>,
+    /// Hosts for which the current token may be too young, by their slots.
+    pub(super) youths: HashMap<usize, Youth>,
     /// By how much a refusing host is behind the issuer, where that is too much to wait for.
     pub(super) behind: Option<(OriginSlot, Duration)>,
     pub(super) routes: Routes,
@@ -117,8 +115,7 @@ impl TokenCache {
             next: None,
             ripening: HashMap::new(),
             ripened: None,
-            doubted: None,
-            young_since: None,
+            youths: HashMap::new(),
             behind: None,
             routes: Routes::default(),
             watched_at: None,
@@ -156,7 +153,7 @@ impl TokenCache {
         if self.verdict == Some(Verdict::Revoked) {
             return self.need(now, Cause::Refused, Some(current), waiting);
         }
-        if let Some(until) = self.held_until(now, &current, waiting) {
+        if let Some(until) = self.held_until(now, waiting) {
             return Answer::Wait(until);
         }
         let life = current.life;

@@ -21,7 +21,7 @@ pub(super) const RIPENING: Duration = Duration::from_secs(30);
 pub(super) const OFFER: Duration = Duration::from_secs(1);
 
 /// An ageing token is tried again after a second, and then every two.
-const AGEING_STEP: Duration = Duration::from_secs(2);
+pub(super) const AGEING_STEP: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(super) struct Trial {

@@ -12,6 +12,7 @@ use super::{Counts, Life, Ticket, TokenCache, UNLIMITED, refusal::Verdict};
 pub(crate) struct Outlook {
     current: Option<u64>,
     verdict: Option<Verdict>,
+    hosts: usize,
     free_to_try: Option<u64>,
     on_trial: bool,
     in_flight: Option<Ticket>,
@@ -23,6 +24,7 @@ impl TokenCache {
         Outlook {
             current: self.current.as_ref().map(|token| token.id),
             verdict: self.verdict,
+            hosts: self.youths.len(),
             free_to_try: self.free_to_try(),
             on_trial: self.trial.is_some(),
             in_flight: self.in_flight.map(|flight| flight.ticket),

@@ -10,6 +10,9 @@ fn a_token_that_ripens_becomes_everybodys_and_its_successors_wait_until_they_are
     bench.refresh(100 * SECOND);
     assert!(matches!(bench.ask(), Answer::Try(token) if token.id == 2));
     assert!(matches!(bench.tried(2), Refused::Final(_)));
+    bench.now = begun + 7 * SECOND;
+    assert!(matches!(bench.ask(), Answer::Try(token) if token.id == 1));
+    assert!(matches!(bench.tried(1), Refused::Final(_)));
     bench.now = begun + 9 * SECOND;
     assert!(matches!(bench.ask(), Answer::Try(token) if token.id == 1));
     bench.accepted(1);
