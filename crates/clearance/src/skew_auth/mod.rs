@@ -21,11 +21,11 @@
 //!    younger.
 //! 8. Never accepted, and no clock tells why: one more token is tried by one call while the others are held. If that is
 //!    refused too, the older one is tried again as it ages, by one call every two seconds, until it is 30 s old; each
-//!    call is held for 5 s at most. Then further tokens are tried, after 1, 2, 4 … 60 s, and the first of them is tried in
-//!    its turn as it ages. The age at which a host took its first token, less what it was not tried for, is its *ripening*
-//!    time: later tokens become current when they are that old and a second more (an `iat` is a whole second, so the first
-//!    may have been older there than it looked), and the old one is served meanwhile. Is there none, the new one is held
-//!    back from that host alone.
+//!    call is held for 5 s at most. Then further tokens are tried, after 1, 2, 4 … 60 s, and the first of them to be
+//!    refused is kept in its turn, since it may ripen. The age at which a host took its first token is its *ripening* time,
+//!    but for what lies more than two seconds after its last refusal: later tokens become current when they are that old
+//!    and a second more (an `iat` is a whole second, so the first may have been older there than it looked), and the old
+//!    one is served meanwhile. Is there none, the new one is held back from that host alone.
 //! 9. A **route that refuses** a new token while others accept it refreshes nothing for 5 s, doubling to 5 min.
 //! 10. **gRPC**: `UNAUTHENTICATED` in a reply without messages is what a 401 is elsewhere; any other status but `OK` says
 //!     nothing of the token. A status after messages has been handed up with them. A call waits no longer for its token
