@@ -124,7 +124,7 @@ impl TokenCache {
     fn forget_hosts(&mut self) {
         self.ripening.clear();
         self.ripened = None;
-        self.doubted = None;
+        self.youths.clear();
         self.behind = None;
         self.ahead = Duration::ZERO;
         self.routes = Routes::default();
