@@ -159,7 +159,7 @@ impl TokenCache {
     /// A refusal that is news no more: its cure is under way or has failed.
     fn join(&mut self, now: Instant, refusal: &Refusal) -> Refused {
         if refusal.id == self.generation() {
-            self.hold_along(now, refusal.by);
+            self.hold_along(now, refusal);
         }
         let under_way = self.trial.is_some() || self.in_flight.is_some();
         let refused = match self.verdict {
@@ -200,6 +200,9 @@ impl TokenCache {
             return;
         };
         current.note_accepted(by);
+        if self.was_refused_since(by, sent) {
+            return;
+        }
         self.note_ripe(&current, by, sent);
         if matches!(self.verdict, Some(Verdict::Young { .. })) {
             // What one host takes may still be too young for another.

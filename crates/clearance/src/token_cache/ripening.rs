@@ -55,6 +55,7 @@ impl TokenCache {
         let youth = |(age, refused)| Youth {
             id: token.id,
             refused,
+            sent: None,
             ripe: (token.begun + age).min(token.life.soft),
             holds: true,
         };

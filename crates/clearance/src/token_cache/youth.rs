@@ -19,6 +19,8 @@ pub(super) struct Youth {
     pub(super) id: u64,
     /// Since when it has been refused there. `None`: it was not sent yet.
     pub(super) refused: Option<Instant>,
+    /// When the request was sent that was refused last.
+    pub(super) sent: Option<Instant>,
     /// It is good from then on, as far as is known.
     pub(super) ripe: Instant,
     /// Whether calls are held until then.
@@ -92,27 +94,28 @@ impl TokenCache {
         // Every reply gives an upper bound: its `Date` is up to a second old.
         let bound = known.filter(|youth| youth.holds_at(now));
         let ripe = bound.map_or(ripe, |youth| youth.ripe.min(ripe));
-        self.hold_back(now, refusal.by, since, ripe);
+        self.hold_back(now, refusal, since, ripe);
         true
     }
 
     /// A host refused the current token, and does not tell why, while that ripens for another: it may have to here, too.
-    pub(super) fn hold_along(&mut self, now: Instant, host: OriginSlot) {
+    pub(super) fn hold_along(&mut self, now: Instant, refusal: &Refusal) {
         if let Some(until) = self.held_back(now, None) {
-            if self.held_back(now, Some(host)).is_none() {
-                self.hold_back(now, host, now, until);
+            if self.held_back(now, Some(refusal.by)).is_none() {
+                self.hold_back(now, refusal, now, until);
             }
         }
     }
 
-    fn hold_back(&mut self, now: Instant, host: OriginSlot, since: Instant, ripe: Instant) {
+    fn hold_back(&mut self, now: Instant, refusal: &Refusal, since: Instant, ripe: Instant) {
         let youth = Youth {
             id: self.generation(),
             refused: Some(since),
+            sent: Some(refusal.sent),
             ripe,
             holds: true,
         };
-        self.youths.insert(host.index(), youth);
+        self.youths.insert(refusal.by.index(), youth);
         self.hold_back_the_rest(now);
     }
 
@@ -134,6 +137,7 @@ impl TokenCache {
             let youth = Youth {
                 id: refusal.id,
                 refused: Some(known.and_then(|youth| youth.refused).unwrap_or(now)),
+                sent: Some(refusal.sent),
                 ripe: now + AGEING_STEP,
                 holds: false,
             };
@@ -154,6 +158,13 @@ impl TokenCache {
         refusal
             .route
             .is_some_and(|route| self.routes.refused_older(route, refusal.id))
+    }
+
+    /// Whether a suspect token was refused in a request that was sent later than this one, which was accepted: then it did
+    /// not ripen, and is as bad as it was, though the replies came the other way round.
+    pub(super) fn was_refused_since(&self, by: OriginSlot, sent: Instant) -> bool {
+        let refused = self.youth_at(by).and_then(|youth| youth.sent);
+        self.verdict == Some(Verdict::Suspect) && refused.is_some_and(|refused| sent < refused)
     }
 
     /// A host took the current token, in a request that was sent then. If it had to ripen, so have its successors.

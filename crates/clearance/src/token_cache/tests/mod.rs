@@ -108,7 +108,13 @@ impl Bench {
     }
 
     fn refused(&mut self, id: u64) -> Refused {
-        self.cache.refused(self.now, refusal(id))
+        self.cache.refused(
+            self.now,
+            Refusal {
+                sent: self.now,
+                ..refusal(id)
+            },
+        )
     }
 
     /// The call that tries this token is refused.
@@ -116,6 +122,7 @@ impl Bench {
         self.cache.refused(
             self.now,
             Refusal {
+                sent: self.now,
                 on_trial: true,
                 ..refusal(id)
             },
@@ -126,6 +133,7 @@ impl Bench {
         self.cache.refused(
             self.now,
             Refusal {
+                sent: self.now,
                 date: Some(date),
                 ..refusal(id)
             },

@@ -27,6 +27,32 @@ fn an_accepted_token_that_is_refused_was_revoked() {
     assert!(bench.cache.order.is_none());
 }
 
+/// With many calls at once before the first reply. What was taken for ripening sent the revoked token again.
+#[test]
+fn an_acceptance_that_a_later_refusal_overtook_is_no_ripening() {
+    let mut bench = Bench::with_token(3600 * SECOND);
+    let sent = bench.now;
+    bench.now += SECOND / 10;
+    let Refused::Pending(mut refused) = bench.refused(1) else {
+        panic!("not pending")
+    };
+    bench.cache.accepted(sent, 1, slot(), None);
+    assert_eq!(bench.cache.ripening_of(slot().index()), None);
+    let Refused::Pending(_) = bench.refused(1) else {
+        panic!("it is as bad as before")
+    };
+    assert_eq!(bench.sends(), None);
+    bench.refresh(3600 * SECOND);
+    assert!(matches!(
+        bench.settle(1, &mut refused),
+        Settlement::Ended(Ok(()))
+    ));
+    assert_eq!(bench.sends(), Some(2));
+    bench.accepted(2);
+    assert_eq!(bench.sends(), Some(2));
+    assert!(bench.cache.order.is_none());
+}
+
 #[test]
 fn a_waiter_that_is_slow_to_ask_is_told_of_the_second_revocation_too() {
     let mut bench = Bench::with_token(3600 * SECOND);
