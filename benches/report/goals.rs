@@ -13,6 +13,9 @@ use crate::table::number_of;
 const FOOTNOTE: &str = "\n¹ With `ReplayBodyLayer` outermost. Both retrying layers share one copy of the request's head, with a bare `Clone` body \
 as well (*whole stack* in the tables below). Extensions are cloned with it, which is free while there are none.\n";
 
+/// Of designs that are gone.
+const MISSED: &str = include_str!("missed.md");
+
 pub(crate) fn goals(figures: &Figures) -> String {
     let mut text =
         "\n## Goals\n\n| # | measure | sketch | goal | measured | |\n|---|---|---|---|---|---|\n"
@@ -52,5 +55,5 @@ pub(crate) fn goals(figures: &Figures) -> String {
         )
         .expect("a string");
     }
-    text
+    text + MISSED
 }
