@@ -102,8 +102,8 @@ where
                     }
                     match this.call.judge(reply) {
                         Outcome::Final(reply) => return Poll::Ready(Ok(reply)),
-                        Outcome::Wait(unread, ahead) => State::Draining {
-                            drain: Box::pin(Drain::new(unread, ahead)),
+                        Outcome::Wait(unread, most) => State::Draining {
+                            drain: Box::pin(Drain::new(unread, most)),
                         },
                     }
                 }

@@ -67,8 +67,9 @@
 //!    `grpc-timeout`); when the call was sent five times and is refused while others get through; when 1024 calls of the
 //!    key are held; when its body cannot be sent a second time. A call that has no reply to return, since it was held
 //!    before it was sent or its turn moved on, fails with [`RateLimited`]: on arrival if it is clear then, else within a
-//!    second of it. The rest of a refused reply that is waited out is read (64 KiB and 1 s at most, so that its
-//!    connection can be used again), but only until the call's turn. After its `grpc-timeout` nothing is sent.
+//!    second of it. The rest of a refused reply that is waited out is read, so that its connection can be used again: 64
+//!    KiB and 1 s at most, and no longer than until the call's turn or for half of what it may wait. After its
+//!    `grpc-timeout` nothing is sent.
 //! 8. **gRPC** says it in the fields of a reply without messages: `RESOURCE_EXHAUSTED` with a `grpc-retry-pushback-ms`
 //!    that is not negative is a limit, and that is its wait (0: as if none were stated). Without one it may be about the
 //!    size of a message: `classify_with` can take it for a limit all the same. What is sent after a wait tells the server

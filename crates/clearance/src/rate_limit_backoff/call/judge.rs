@@ -31,7 +31,7 @@ const MOST_ATTEMPTS: u32 = 5;
 pub(in crate::rate_limit_backoff) enum Outcome<ResB> {
     /// The reply is handed up.
     Final(Response<ResB>),
-    /// The call is sent again, after so long at the earliest. The body of the reply is of no interest any more.
+    /// The call is sent again. The body of the reply is of no interest any more, but may be read for so long.
     Wait(ResB, Duration),
 }
 
@@ -97,13 +97,16 @@ impl<S, B: Replay> Call<S, B> {
         let key = Arc::clone(seat.key());
         match self.may_wait(now, due) {
             Ok(request) => {
+                // Time must be left to send it.
+                let mut reading = ahead;
                 if let Some(course) = &mut self.course {
+                    reading = reading.max((course.latest(now) - now) / 2);
                     course.wait(request, now, not_before);
                 }
                 // It joins the line at once, not when its reply is drained.
                 self.ask(now);
                 event::held(&key, Some(status), ahead, attempts);
-                Outcome::Wait(reply.into_body(), ahead)
+                Outcome::Wait(reply.into_body(), reading)
             }
             Err(reason) => {
                 self.seat().iter().for_each(|seat| seat.count_given_up());

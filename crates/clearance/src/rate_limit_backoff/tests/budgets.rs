@@ -116,7 +116,7 @@ async fn a_call_that_fails_for_its_deadline_leaves_its_place_to_others() {
     drop(first);
 }
 
-/// For a second, though the call may wait for little more than half of that, and its turn came long before.
+/// It was read for a second, though the call may wait for little more than half of that.
 #[tokio::test(start_paused = true)]
 async fn reading_a_refused_reply_is_bounded_by_what_the_call_may_wait() {
     let start = Instant::now();
@@ -128,5 +128,5 @@ async fn reading_a_refused_reply_is_bounded_by_what_the_call_may_wait() {
     let call = layer().layer(server).oneshot(within("/", SECOND * 6 / 10));
     assert_eq!(call.await.unwrap().status(), 200);
     let took = start.elapsed();
-    assert!(about(took, 0.1), "waited for {took:?}");
+    assert!(about(took, 0.3), "waited for {took:?}");
 }
