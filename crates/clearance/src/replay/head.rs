@@ -70,6 +70,7 @@ impl Head {
         shared
     }
 
+    #[cfg(feature = "rate-limit-backoff")]
     pub(super) fn method(&self) -> &Method {
         &self.method
     }

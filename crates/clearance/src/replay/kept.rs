@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use http::{Method, Request, request::Parts};
+#[cfg(feature = "rate-limit-backoff")]
+use http::Method;
+use http::{Request, request::Parts};
 use tokio::time::Instant;
 
 #[cfg(feature = "retry-401")]
@@ -30,6 +32,7 @@ impl<B: Replay> KeptRequest<B> {
         self.head.parts()
     }
 
+    #[cfg(feature = "rate-limit-backoff")]
     #[inline]
     pub(crate) fn method(&self) -> &Method {
         self.head.method()
