@@ -97,13 +97,14 @@ where
         let mut polled = Poll::Pending;
         if let StateProj::Calling { future } = self.as_mut().project().state.project() {
             polled = future.poll(cx);
-            let concerns_others = match &polled {
+            // A success that no layer below has marked, an error and no reply are not for this layer.
+            let is_handed_up = match &polled {
                 Poll::Ready(Ok(response)) => {
                     response.status().is_success() && response.extensions().is_empty()
                 }
                 _ => true,
             };
-            if concerns_others {
+            if is_handed_up {
                 return polled;
             }
         }
