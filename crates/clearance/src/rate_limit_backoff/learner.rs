@@ -146,7 +146,7 @@ impl Learner {
         }
     }
 
-    /// A call left. More is tried only while others are `held`, and by the rate alone.
+    /// A call left. More is tried only where it was held back or others are, and by the rate alone.
     pub(super) fn left(&mut self, now: Instant, held: bool) {
         let speed = self.speed();
         self.rest = self.rest.filter(|rest| now < rest.until);
@@ -155,7 +155,7 @@ impl Learner {
         if !held || speed.rate < self.rate || speed.rest.is_some() {
             return;
         }
-        let time = seconds(before, now).min(1.0);
+        let time = seconds(before, now).min(self.pause);
         let growth = if self.knows == Knows::Nothing {
             RISE.powf(time)
         } else {

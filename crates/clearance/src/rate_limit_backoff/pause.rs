@@ -12,10 +12,14 @@
 //!
 //! Where a quota is known it is paced instead of open.
 
+mod limit;
+
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
+pub(super) use self::limit::Due;
+use self::limit::Limit;
 use super::{
     hint::Hint,
     learner::Learner,
@@ -26,8 +30,6 @@ use super::{
 
 /// So long after a limit was last felt it is remembered: calls are paced and counted.
 const FORGET_AFTER: Duration = Duration::from_secs(300);
-/// How long a call waits at most before it looks whether its turn comes too late for it by now.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// One key's limit, and the line of calls it holds.
 #[derive(Debug)]
@@ -49,24 +51,12 @@ pub(super) struct Pause {
     arrived: u64,
 }
 
-#[derive(Debug)]
-struct Limit {
-    /// Nothing is sent before.
-    until: Instant,
-    pace: Pace,
-}
-
 /// A call's place in the order of arrival. It keeps it when it is refused, while any are accepted.
 #[derive(Debug, Default)]
-pub(super) struct Place(Option<u64>);
-
-/// What a call that is held waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Due {
-    /// When it is expected to leave.
-    pub(super) turn: Instant,
-    /// When it is to ask again.
-    pub(super) again: Instant,
+pub(super) struct Place {
+    number: Option<u64>,
+    /// A limit held its call back.
+    waited: bool,
 }
 
 /// A call was refused.
@@ -82,37 +72,10 @@ pub(super) struct Refused {
     pub(super) dice: f64,
 }
 
-impl Due {
-    /// At a time that is certain.
-    pub(super) fn at(time: Instant) -> Self {
-        Self {
-            turn: time,
-            again: time,
-        }
-    }
-}
-
-impl Limit {
-    /// What a call with so many before it waits for.
-    fn due(&self, now: Instant, before: usize) -> Due {
-        let turn = self.pace.due(before).max(self.until).max(now);
-        // The rate may grow meanwhile: those further back ask again a little before.
-        let early = if before > 1 {
-            (turn - now) / 5
-        } else {
-            Duration::ZERO
-        };
-        Due {
-            turn,
-            again: (turn - early).max(self.until).min(now + LOOK_AGAIN),
-        }
-    }
-}
-
 impl Place {
     /// Whether its call ever asked at a closed gate.
     pub(super) fn is_taken(&self) -> bool {
-        self.0.is_some()
+        self.number.is_some()
     }
 }
 
@@ -166,7 +129,7 @@ impl Pause {
             return Due::at(now);
         };
         // One that has no place yet would be the last in line.
-        let before = place.0.map_or(self.line.len(), |number| {
+        let before = place.number.map_or(self.line.len(), |number| {
             self.line.binary_search(&number).unwrap_or_else(|at| at)
         });
         limit.due(now, before)
@@ -182,7 +145,7 @@ impl Pause {
             self.limit = Some(Limit { until: now, pace });
         }
         let limit = self.limit.as_ref()?;
-        let number = *place.0.get_or_insert_with(|| {
+        let number = *place.number.get_or_insert_with(|| {
             self.arrived += 1;
             self.arrived
         });
@@ -194,6 +157,7 @@ impl Pause {
         if due.turn <= now {
             return None;
         }
+        place.waited = true;
         self.felt = self.felt.max(Some(now));
         Some(due)
     }
@@ -202,7 +166,8 @@ impl Pause {
     pub(super) fn sent(&mut self, now: Instant, place: &Place) {
         self.leave(place);
         if let Some(limit) = &mut self.limit {
-            self.learner.left(now, !self.line.is_empty());
+            let wants_more = place.waited || !self.line.is_empty();
+            self.learner.left(now, wants_more);
             limit.pace.left(now, self.learner.speed());
         }
     }
@@ -210,7 +175,7 @@ impl Pause {
     /// The call is not held any more.
     pub(super) fn leave(&mut self, place: &Place) {
         if let Some(at) = place
-            .0
+            .number
             .and_then(|number| self.line.binary_search(&number).ok())
         {
             self.line.remove(at);

@@ -12,6 +12,7 @@ mod keys;
 mod learned;
 #[allow(unreachable_pub, reason = "the benchmark uses this file too")]
 mod limiter;
+mod lone;
 mod quotas;
 mod refusals;
 mod told;

@@ -1,6 +1,6 @@
 //! When a held call may expect its turn, so that one that would be too late can be refused at once.
 
-use super::*;
+use super::{super::limit::LOOK_AGAIN, *};
 
 #[test]
 fn the_wait_to_expect_is_the_rest_of_the_pause_and_those_before() {
